@@ -1,0 +1,132 @@
+# What a person does with this tree. `make` alone lists it.
+#
+# On a new machine `make test` is all it takes: it installs the Debian packages
+# that are missing when it may (as root), and says the command when it may not.
+# With CI set, whatever is missing is an error; without it, the tests that need
+# it skip themselves with a line that says so.
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := .bin/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+
+# The generator has the version of the runtime in go.mod.
+TEMPL = go run github.com/a-h/templ/cmd/templ@$(shell go list -m -f '{{.Version}}' github.com/a-h/templ)
+
+# npm writes this file last, so it is as new as the installed packages.
+NODE_MODULES := assets/client/node_modules/.package-lock.json
+
+# Files that a command writes and that are committed, as git pathspecs.
+GENERATED := '*_templ.go' '*.pb.go' 'assets/dist/*'
+
+# Every package, or PKG=./core/cable/... for some.
+PKG ?= ./...
+
+# How long `make fuzz` spends on each target.
+FUZZTIME ?= 10s
+
+# Which benchmarks `make bench` runs, and how often: benchstat wants COUNT=6.
+BENCH ?= .
+COUNT ?= 1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # the order of prerequisites counts, and go test uses all cores anyway
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: ## start one region on this machine
+	go run .
+
+.PHONY: test
+test: deps test-client test-go ## install what is missing, build, run every test with -race
+
+.PHONY: test-go
+test-go: ## the Go part of `make test`: PKG=./core/... for some packages
+	go build $(PKG)
+	go test -race -shuffle=on -timeout=5m $(PKG)
+
+.PHONY: test-client
+test-client: ## the browser client's part of `make test`, where there is Node
+	@if command -v npm >/dev/null; then \
+		$(MAKE) -s $(NODE_MODULES) && cd assets/client && NODE_OPTIONS=--test-reporter=spec npm test; \
+	elif [ -n "$$CI" ]; then \
+		echo 'npm is missing: install Node 20 or newer' >&2; exit 1; \
+	else \
+		echo 'skipping the browser client tests: npm is missing (install Node 20 or newer)'; \
+	fi
+
+# The programs that tests start, and a C compiler for -race. Chromium may also be
+# there under another name. KeyDB is not here because Debian has no package of it.
+.PHONY: deps
+deps: ## install the Debian packages that the tests use
+	@missing=; \
+	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+		command -v google-chrome >/dev/null || missing="$$missing chromium"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	echo "missing Debian packages:$$missing"; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	else \
+		echo "install them with: sudo apt-get install --no-install-recommends$$missing"; \
+		[ -z "$$CI" ]; \
+	fi
+
+.PHONY: bench
+bench: ## benchmarks, one package at a time: BENCH=Broadcast COUNT=6
+	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -p=1 $(PKG)
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME (default 10s)
+	@grep -rEo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' . | \
+	sort | while IFS=: read -r file func; do \
+		echo "==> $${func#func } in $${file%/*}"; \
+		go test -run='^$$' -fuzz="^$${func#func }\$$" -fuzztime=$(FUZZTIME) "$${file%/*}" || exit 1; \
+	done
+
+.PHONY: lint
+lint: $(GOLANGCI) ## formatting, linters and a tidy go.mod
+	$(GOLANGCI) run
+	go mod tidy -diff
+
+$(GOLANGCI):
+	GOBIN=$(CURDIR)/$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+.PHONY: assets
+assets: $(NODE_MODULES) ## bundle the browser client into assets/dist (needs Node)
+	cd assets/client && npm run build
+
+$(NODE_MODULES): assets/client/package.json assets/client/package-lock.json
+	cd assets/client && npm ci --no-audit --no-fund
+
+.PHONY: generate
+generate: ## write the *_templ.go files
+	$(TEMPL) generate
+
+.PHONY: proto
+proto: ## write the *.pb.go files (rarely needed: when a .proto changes)
+	go generate ./plugins/process/...
+
+# Compares what is there before and after, and not with the last commit, so that
+# it answers the same in a tree with uncommitted work.
+.PHONY: check-generated
+check-generated: ## fail when a generated file is not what its source gives
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	sums() { git ls-files -z --cached --others --exclude-standard -- $(GENERATED) | \
+		sort -zu | xargs -0 cksum 2>/dev/null || true; } && \
+	sums >"$$dir/before" && \
+	$(MAKE) --no-print-directory assets generate && \
+	sums >"$$dir/after" && \
+	if ! diff "$$dir/before" "$$dir/after"; then \
+		echo 'generated files are not up to date (< as they were, > as they must be): commit what "make assets generate" wrote' >&2; \
+		exit 1; \
+	fi && \
+	echo "$$(wc -l <"$$dir/after") generated files are up to date"
+
+.PHONY: clean
+clean: ## remove what the other targets installed and left
+	rm -rf .bin presence assets/client/node_modules coverage
+	find . -name '*.test' -type f -delete -o -name '*.prof' -type f -delete
