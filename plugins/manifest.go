@@ -1,0 +1,101 @@
+package plugins
+
+// Manifest says what a feature is. [Manifest.Validate] names every fault.
+type Manifest struct {
+	// Name identifies the feature in addresses, element ids and state: lower
+	// case letters, digits and hyphens, starting with a letter, at most 32
+	// characters, such as "lightbulb".
+	Name string
+
+	// Title is the heading of the feature's corner, such as "Light".
+	Title string
+
+	// Personal says that Render has fragments for single people: it is then also
+	// called with View.Viewer set when somebody opens the page.
+	Personal bool
+
+	// State declares the fields that the feature keeps in each room.
+	State []Field
+
+	// Events declares what people may do.
+	Events []EventType
+
+	// Style is CSS for the feature's corner, at most MaxStyleSize bytes. The host
+	// scopes it: a selector matches only inside the corner, and ":scope" is the
+	// corner itself.
+	Style string
+}
+
+// Field is one field of a feature's state.
+type Field struct {
+	// Name is lower-case letters, digits and underscores, starting with a letter,
+	// at most 32 characters.
+	Name string
+
+	// Kind says how it merges.
+	Kind Kind
+
+	// Cap is how many items a List keeps, 1 to MaxListSize. Only for a List.
+	Cap int
+
+	// By says how a Presence field groups people. Only for Presence.
+	By Grouping
+}
+
+// EventType declares an event.
+type EventType struct {
+	// Name is lower-case letters, digits and hyphens, starting with a letter, at
+	// most 32 characters: "set" of "lightbulb#set".
+	Name string
+
+	// Fields are the values that come with it. What is not declared here is
+	// dropped.
+	Fields []Param
+
+	// Rate is how many of these one person may cause in a second, counted over
+	// all their tabs in one region. Default 10.
+	Rate float64
+
+	// Burst is how many may come at once before Rate counts. Default twice Rate,
+	// at least 1.
+	Burst int
+}
+
+// Param is a value that comes with an event.
+type Param struct {
+	// Name is lower-case letters, digits and underscores, starting with a letter,
+	// at most 32 characters. In HTML it is a form field's name, or an attribute
+	// "data-NAME".
+	Name string
+
+	// Type is what it may hold.
+	Type Type
+
+	// Optional allows it to be absent.
+	Optional bool
+
+	// Min and Max bound an Int's value or a Text's length in characters. Both
+	// zero: any Int; any Text up to MaxTextSize bytes.
+	Min, Max int64
+
+	// Choices are the values a Choice may have.
+	Choices []string
+}
+
+// Type is the type of an event's field.
+type Type uint8
+
+// The types of an event's field.
+const (
+	// Text is UTF-8 without control characters except line breaks.
+	Text Type = iota + 1
+
+	// Int is a decimal integer of 64 bits.
+	Int
+
+	// Bool is "true" or "false".
+	Bool
+
+	// Choice is one of Param.Choices.
+	Choice
+)

@@ -1,0 +1,144 @@
+package plugins
+
+import "time"
+
+// Kind says how a state field merges between regions. Every kind gives the same
+// result in every region whatever the order in which changes arrive.
+type Kind uint8
+
+// The kinds of state.
+const (
+	// Register holds one value; the newest one wins.
+	Register Kind = iota + 1
+
+	// Counter is a sum that every region may add to at once; nothing is lost.
+	Counter
+
+	// List keeps the newest [Field.Cap] items.
+	List
+
+	// Presence is who is in the room. The host fills it in by itself as people
+	// come and go; a feature only reads it, grouped as [Field.By] says.
+	Presence
+
+	// Volatile values are shown once and not kept: a page that opens later does
+	// not see them. They arrive in [View.Changes] only.
+	Volatile
+)
+
+// Grouping says how a Presence field counts people.
+type Grouping uint8
+
+// The groupings of a Presence field.
+const (
+	// ByRegion has one group for each region that serves somebody in the room;
+	// Group.Key is the region's code.
+	ByRegion Grouping = iota + 1
+
+	// ByUser has one group for each user; Group.Key is the user id. A view holds
+	// only the groups that changed, or the viewer's own: never the whole room.
+	ByUser
+)
+
+// State is what one feature knows about one room: its own fields, merged over
+// all regions. A field that was never written is absent from its map, which
+// reads as the zero value.
+type State struct {
+	// Registers holds the Register fields.
+	Registers map[string]Item
+
+	// Counters holds the Counter fields.
+	Counters map[string]int64
+
+	// Lists holds the List fields, newest item first, at most Field.Cap of them.
+	Lists map[string][]Item
+
+	// Presence holds the Presence fields, ordered by Group.Key.
+	Presence map[string][]Group
+}
+
+// Item is a value and where it came from.
+type Item struct {
+	// ID is unique among the items of a list, the same in every region, and fit
+	// for use in an element id: "mdqk3x9f-0-0-lhr".
+	ID string
+
+	// Value is what the mutation said.
+	Value string
+
+	// At is when it was written by the clock that orders all writes: UTC, to the
+	// millisecond. It never runs backwards for a reader.
+	At time.Time
+
+	// Site is the site that wrote it: a region's code, or "lhr-2" where a region
+	// has several.
+	Site string
+}
+
+// Group is one row of a Presence field.
+type Group struct {
+	// Key is a region code or a user id, as Field.By says.
+	Key string
+
+	// People is how many different users it has, Tabs how many open tabs.
+	People, Tabs int
+}
+
+// Change is one difference between a view and the one before it.
+type Change struct {
+	// Field is the field that changed.
+	Field string
+
+	// Group is the group that changed, for a Presence field.
+	Group string
+
+	// ID is the Item.ID of the item that was added to a List field.
+	ID string
+
+	// Value is the item that was added to a List field, or the value of a
+	// Volatile one.
+	Value string
+}
+
+// Mutation is a change that an event causes. Make it with [Set], [Unset], [Add],
+// [Push] or [Signal].
+type Mutation struct {
+	// Field names a field of the manifest.
+	Field string
+
+	// Op is what to do with it.
+	Op Op
+
+	// Value is the new value, for OpSet, OpPush and OpSignal.
+	Value string
+
+	// Delta is what to add, for OpAdd.
+	Delta int64
+}
+
+// Op is what a mutation does. Each fits one kind of field.
+type Op uint8
+
+// The operations of a mutation.
+const (
+	OpSet    Op = iota + 1 // Register
+	OpUnset                // Register
+	OpAdd                  // Counter
+	OpPush                 // List
+	OpSignal               // Volatile
+)
+
+// Set gives a Register field a value.
+func Set(field, value string) Mutation { return Mutation{Field: field, Op: OpSet, Value: value} }
+
+// Unset takes a Register field's value away.
+func Unset(field string) Mutation { return Mutation{Field: field, Op: OpUnset} }
+
+// Add adds to a Counter field; delta may be negative.
+func Add(field string, delta int64) Mutation { return Mutation{Field: field, Op: OpAdd, Delta: delta} }
+
+// Push adds an item to a List field.
+func Push(field, value string) Mutation { return Mutation{Field: field, Op: OpPush, Value: value} }
+
+// Signal shows a value once to everybody who is there now.
+func Signal(field, value string) Mutation { return Mutation{Field: field, Op: OpSignal, Value: value} }
