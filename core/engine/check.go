@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
+)
+
+// Limits of one batch. They bound how long one write may keep a store busy; who
+// has more to say appends several batches.
+const (
+	// MaxBatchChanges is how many changes, and how many event ids, a batch may
+	// hold.
+	MaxBatchChanges = 1024
+
+	// MaxBatchSize is the size of a batch in bytes, as [Batch.Size] counts it.
+	MaxBatchSize = 1 << 20
+
+	// MaxNameSize is the size in bytes of a feature, a field, a key, a binary and
+	// an event id.
+	MaxNameSize = 128
+)
+
+// cellOverhead is about what a cell takes besides its strings, in memory or in
+// the JSON of a log.
+const cellOverhead = 64
+
+// Size returns about how many bytes b takes in a log.
+func (b Batch) Size() int {
+	n := cellOverhead + len(b.Binary)
+	for _, id := range b.Events {
+		n += len(id) + 4
+	}
+	for i := range b.Changes {
+		c := &b.Changes[i].Cell
+		n += cellOverhead + len(c.Room) + len(c.Feature) + len(c.Field) + len(c.Key) + len(c.Value)
+	}
+	return n
+}
+
+// Check reports the first rule that b breaks, as an error that wraps ErrRefused:
+// there is something to write, names and values keep their limits and are UTF-8,
+// and every change fits its kind. A batch that passes is taken by every engine,
+// so that it may share a write with others.
+func (b Batch) Check() error {
+	if err := b.check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	}
+	return nil
+}
+
+func (b Batch) check() error {
+	switch {
+	case len(b.Changes) == 0 && len(b.Events) == 0 && b.Beat == nil:
+		return fmt.Errorf("nothing to write")
+	case len(b.Changes) > MaxBatchChanges || len(b.Events) > MaxBatchChanges:
+		return fmt.Errorf("%d changes, %d events: want at most %d of each", len(b.Changes), len(b.Events), MaxBatchChanges)
+	case b.After.MS < 0 || b.After.Seq < 0 || b.After.Seq == math.MaxInt64:
+		return fmt.Errorf("after %s: no id can follow", b.After)
+	}
+	if err := checkName("binary", b.Binary, true); err != nil {
+		return err
+	}
+	if b.Beat != nil {
+		if err := checkName("region", b.Beat.Region, true); err != nil {
+			return err
+		}
+		if err := checkName("version", b.Beat.Version, true); err != nil {
+			return err
+		}
+	}
+	for _, id := range b.Events {
+		if err := checkName("event id", id, false); err != nil {
+			return err
+		}
+	}
+	for i := range b.Changes {
+		if err := b.Changes[i].check(); err != nil {
+			return fmt.Errorf("change %d: %w", i, err)
+		}
+	}
+	if n := b.Size(); n > MaxBatchSize {
+		return fmt.Errorf("%d bytes: want at most %d", n, MaxBatchSize)
+	}
+	return nil
+}
+
+func (c *Change) check() error {
+	if err := state.CheckRoom(c.Cell.Room); err != nil {
+		return err
+	}
+	kind := c.Cell.Kind
+	if kind < plugins.Register || kind > plugins.Volatile {
+		return fmt.Errorf("unknown kind %d", kind)
+	}
+	if err := checkName("feature", c.Cell.Feature, false); err != nil {
+		return err
+	}
+	if err := checkName("field", c.Cell.Field, kind == plugins.Presence); err != nil {
+		return err
+	}
+	if err := checkName("key", c.Cell.Key, kind != plugins.Presence); err != nil {
+		return err
+	}
+	single := kind == plugins.Register || kind == plugins.Counter || kind == plugins.List
+	switch {
+	case len(c.Cell.Value) > plugins.MaxValueSize:
+		return fmt.Errorf("value of %d bytes: want at most %d", len(c.Cell.Value), plugins.MaxValueSize)
+	case !utf8.ValidString(c.Cell.Value):
+		return fmt.Errorf("value: want UTF-8")
+	case single && c.Cell.Key != "":
+		return fmt.Errorf("key %q: this kind has none, or the engine sets it", c.Cell.Key)
+	case kind == plugins.Counter && c.Cell.Value != "":
+		return fmt.Errorf("counter with a value: want a delta")
+	case kind != plugins.Counter && c.Delta != 0:
+		return fmt.Errorf("delta: only a counter has one")
+	case kind == plugins.List && (c.Cap < 1 || c.Cap > plugins.MaxListSize):
+		return fmt.Errorf("cap %d of a list: want 1 to %d", c.Cap, plugins.MaxListSize)
+	case kind != plugins.List && c.Cap != 0:
+		return fmt.Errorf("cap: only a list has one")
+	case c.Cell.Removed && kind != plugins.Register && kind != plugins.Presence:
+		return fmt.Errorf("removed: only a register and a member can be")
+	case c.Cell.Removed && kind == plugins.Register && c.Cell.Value != "":
+		return fmt.Errorf("removed register with a value")
+	}
+	return nil
+}
+
+// checkName keeps names free of control characters, which engines use to join
+// them into keys.
+func checkName(what, s string, optional bool) error {
+	switch {
+	case s == "" && !optional:
+		return fmt.Errorf("%s: missing", what)
+	case len(s) > MaxNameSize:
+		return fmt.Errorf("%s of %d bytes: want at most %d", what, len(s), MaxNameSize)
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl):
+		return fmt.Errorf("%s %q: want UTF-8 without control characters", what, s)
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/global-presence/presence/core/engine"
+	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
+)
+
+func TestEntry_Encode(t *testing.T) {
+	id := state.ID{MS: 1795465238123, Seq: 4}
+	want := engine.Entry{
+		Site: "lhr", ID: id, Binary: "b1", Events: []string{"e1", "e2"}, Beat: &engine.Beat{Region: "lhr"},
+		Cells: []state.Cell{
+			{Room: "home", Feature: "light", Field: "on", Kind: plugins.Register, Value: "<1>", Stamp: state.Stamp{ID: id, Site: "lhr"}},
+			{Room: "home", Feature: state.People, Key: "s1", Kind: plugins.Presence, Removed: true, Stamp: state.Stamp{ID: id, Site: "lhr", Index: 1}},
+		},
+	}
+	b, err := want.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := engine.DecodeEntry("lhr", id, b)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("DecodeEntry: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := engine.DecodeEntry("lhr", id, b[1:]); err == nil {
+		t.Error("DecodeEntry of half an entry: want an error")
+	}
+}
