@@ -1,0 +1,136 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// maxLine is how many bytes of a line are kept; the rest of it is dropped.
+	maxLine = 8 << 10
+
+	// A feature may write linesPerSecond to the log, and burstLines at once: a
+	// stack fits, a flood does not.
+	linesPerSecond = 50
+	burstLines     = 1000
+)
+
+// lines turns what a feature writes into log records.
+//
+// A line that slog's JSON handler or hclog made keeps its level, message and
+// attributes. Any other becomes the attribute "line": at Error from a panic on,
+// at Info otherwise. Nothing a feature writes is trusted: lines are cut, floods
+// are counted instead of logged, and a record cannot pose as another feature's.
+type lines struct {
+	log    *slog.Logger
+	stream string // "stdout" or "stderr"
+	limit  *rate.Limiter
+
+	mu       sync.Mutex
+	partial  []byte // the beginning of a line; guarded by mu
+	dropped  int    // lines not logged; guarded by mu
+	panicked string // the line that began a panic, if any; guarded by mu
+}
+
+func newLines(log *slog.Logger, stream string) *lines {
+	return &lines{log: log, stream: stream, limit: rate.NewLimiter(linesPerSecond, burstLines)}
+}
+
+// Write implements io.Writer. It never fails.
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(b)
+	for {
+		line, rest, ended := bytes.Cut(b, []byte{'\n'})
+		l.partial = append(l.partial, line[:min(len(line), maxLine-len(l.partial))]...)
+		if !ended {
+			return n, nil
+		}
+		l.line(l.partial)
+		l.partial, b = l.partial[:0], rest
+	}
+}
+
+// Panic returns the line that began a panic, "" when there was none.
+func (l *lines) Panic() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.panicked
+}
+
+// line logs one line. The caller holds mu.
+func (l *lines) line(line []byte) {
+	text := strings.ToValidUTF8(strings.TrimRight(string(line), "\r"), "\uFFFD")
+	if l.panicked == "" && (strings.HasPrefix(text, "panic: ") || strings.HasPrefix(text, "fatal error: ")) {
+		l.panicked = text
+	}
+	if text == "" {
+		return
+	}
+	if !l.limit.Allow() {
+		l.dropped++
+		return
+	}
+	ctx := context.Background()
+	if l.dropped > 0 {
+		l.log.LogAttrs(ctx, slog.LevelWarn, "feature writes too much", slog.Int("lines_dropped", l.dropped))
+		l.dropped = 0
+	}
+	if level, attrs, ok := parseRecord(text); ok {
+		l.log.LogAttrs(ctx, level, "feature says", attrs...)
+		return
+	}
+	level := slog.LevelInfo
+	if l.panicked != "" {
+		level = slog.LevelError
+	}
+	l.log.LogAttrs(ctx, level, "feature writes", slog.String("stream", l.stream), slog.String("line", text))
+}
+
+// parseRecord reads a line of slog's JSON handler or of hclog's.
+func parseRecord(text string) (slog.Level, []slog.Attr, bool) {
+	if !strings.HasPrefix(text, "{") {
+		return 0, nil, false
+	}
+	var raw map[string]any
+	if json.Unmarshal([]byte(text), &raw) != nil {
+		return 0, nil, false
+	}
+	take := func(names ...string) (value string, ok bool) {
+		for _, name := range names {
+			if v, is := raw[name].(string); is {
+				delete(raw, name)
+				return v, true
+			}
+		}
+		return "", false
+	}
+	message, ok := take("@message", slog.MessageKey)
+	if !ok {
+		return 0, nil, false
+	}
+	level := slog.LevelInfo
+	if name, ok := take("@level", slog.LevelKey); ok {
+		if name == "trace" {
+			level = slog.LevelDebug
+		} else if level.UnmarshalText([]byte(name)) != nil {
+			level = slog.LevelInfo
+		}
+	}
+	take("@timestamp", slog.TimeKey) // the host's clock stamps the record
+	attrs := make([]any, 0, len(raw))
+	for name, value := range raw {
+		attrs = append(attrs, slog.Any(name, value))
+	}
+	slices.SortFunc(attrs, func(a, b any) int { return strings.Compare(a.(slog.Attr).Key, b.(slog.Attr).Key) })
+	// Its own attributes go into a group, so that none replaces the host's.
+	return level, []slog.Attr{slog.String("text", message), slog.Group("attrs", attrs...)}, true
+}

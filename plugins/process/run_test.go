@@ -1,0 +1,264 @@
+//go:build unix
+
+package process_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/global-presence/presence/plugins"
+	"github.com/global-presence/presence/plugins/process"
+)
+
+func TestPlugin_Run_KillInMidCall(t *testing.T) {
+	log, waiting := logWith("waiting")
+	registry := prometheus.NewPedanticRegistry()
+	// Neither a deadline nor a health check can be what notices.
+	r := startUp(t, "echo", process.Config{
+		HandleTimeout: time.Hour, PingInterval: time.Hour, Logger: log, Registerer: registry,
+	})
+	pid := r.pid(t)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := r.Handle(t.Context(), []plugins.Event{{Name: "wait"}}, nil)
+		failed <- err
+	}()
+	<-waiting
+	killed := time.Now()
+	kill(t, pid)
+	if err := <-failed; !errors.Is(err, plugins.ErrUnavailable) {
+		t.Errorf("call under way: %v, want ErrUnavailable", err)
+	}
+	noticed := time.Since(killed)
+	down := r.waitStatus(t, func(s plugins.Status) bool { return !s.Up })
+	if down.Err == nil || !strings.Contains(down.Err.Error(), "signal: killed") {
+		t.Errorf("status says %v, want that it was killed", down.Err)
+	}
+	up := r.waitStatus(t, func(s plugins.Status) bool { return s.Up })
+	if up.Restarts != 1 || up.Err != nil {
+		t.Errorf("status %+v, want one restart and no error", up)
+	}
+	if again := r.pid(t); again == pid {
+		t.Error("the same process answers")
+	}
+	t.Logf("noticed after %v, answering again after %v", noticed, time.Since(killed))
+	if m := metric(t, registry, "presence_plugin_restarts_total"); len(m) != 1 || m[0].GetCounter().GetValue() != 1 {
+		t.Errorf("presence_plugin_restarts_total is %v, want 1", m)
+	}
+}
+
+func TestPlugin_Run_EndsByItself(t *testing.T) {
+	for event, want := range map[string]string{
+		"panic": "process ended: exit status 2: panic: boom",
+		"exit":  "process ended: exit status 7",
+	} {
+		t.Run(event, func(t *testing.T) {
+			r := startUp(t, "echo", process.Config{})
+			if err := r.handle(t, plugins.Event{Name: event}).Err; !errors.Is(err, plugins.ErrUnavailable) {
+				t.Errorf("call: %v, want ErrUnavailable", err)
+			}
+			down := r.waitStatus(t, func(s plugins.Status) bool { return !s.Up })
+			if down.Err == nil || !strings.Contains(down.Err.Error(), want) {
+				t.Errorf("status says %v, want %q", down.Err, want)
+			}
+			r.waitStatus(t, func(s plugins.Status) bool { return s.Up })
+			r.pid(t)
+		})
+	}
+}
+
+func TestPlugin_Run_Hung(t *testing.T) {
+	for _, event := range []string{"loop", "wait", "late"} {
+		t.Run(event, func(t *testing.T) {
+			r := startUp(t, "echo", process.Config{HandleTimeout: 50 * time.Millisecond})
+			pid := r.pid(t)
+			for range 3 {
+				err := r.handle(t, plugins.Event{Name: event}).Err
+				if !errors.Is(err, plugins.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("call: %v, want ErrUnavailable and DeadlineExceeded", err)
+				}
+			}
+			down := r.waitStatus(t, func(s plugins.Status) bool { return !s.Up })
+			if down.Err == nil || !strings.Contains(down.Err.Error(), "too many deadlines") {
+				t.Errorf("status says %v, want that deadlines were missed", down.Err)
+			}
+			r.waitStatus(t, func(s plugins.Status) bool { return s.Up })
+			if again := r.pid(t); again == pid {
+				t.Error("the same process answers")
+			}
+		})
+	}
+}
+
+func TestPlugin_Run_DeadlinesThatDoNotCount(t *testing.T) {
+	r := startUp(t, "echo", process.Config{HandleTimeout: 50 * time.Millisecond})
+	t.Run("NotInARow", func(t *testing.T) {
+		for range 2 {
+			r.handle(t, plugins.Event{Name: "wait"})
+			r.handle(t, plugins.Event{Name: "wait"})
+			r.pid(t)
+		}
+	})
+	t.Run("OfTheCaller", func(t *testing.T) {
+		for range 5 {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Millisecond)
+			_, err := r.Handle(ctx, []plugins.Event{{Name: "late"}}, nil)
+			cancel()
+			if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, plugins.ErrUnavailable) {
+				t.Errorf("call: %v, want ErrUnavailable and DeadlineExceeded", err)
+			}
+		}
+	})
+	t.Run("CancelledByTheCaller", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := r.Handle(ctx, []plugins.Event{{Name: "wait"}}, nil)
+		if !errors.Is(err, context.Canceled) || errors.Is(err, plugins.ErrUnavailable) {
+			t.Errorf("call: %v, want context.Canceled", err)
+		}
+	})
+	r.pid(t)
+	select {
+	case s := <-r.statuses:
+		t.Errorf("status changed to %+v", s)
+	default:
+	}
+}
+
+func TestPlugin_Handle_CancelReachesTheFeature(t *testing.T) {
+	log, letGo := logWith("let go")
+	r := startUp(t, "echo", process.Config{HandleTimeout: time.Hour, Logger: log})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if _, err := r.Handle(ctx, []plugins.Event{{Name: "wait"}}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("call: %v, want context.Canceled", err)
+	}
+	select {
+	case <-letGo:
+	case <-time.After(patience):
+		t.Error("the feature still works on a call that nobody waits for")
+	}
+}
+
+func TestPlugin_Run_FailedHealthCheck(t *testing.T) {
+	r := startUp(t, "echo", process.Config{PingInterval: 100 * time.Millisecond, HandleTimeout: time.Hour})
+	pid := r.pid(t)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	down := r.waitStatus(t, func(s plugins.Status) bool { return !s.Up })
+	if down.Err == nil || !strings.Contains(down.Err.Error(), "check health") {
+		t.Errorf("status says %v, want a failed health check", down.Err)
+	}
+	r.waitStatus(t, func(s plugins.Status) bool { return s.Up })
+	r.pid(t)
+}
+
+func TestPlugin_Run_StopsAStoppedProcess(t *testing.T) {
+	r := startUp(t, "echo", process.Config{StopTimeout: 50 * time.Millisecond})
+	if err := syscall.Kill(r.pid(t), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	r.stop() // fails the test when it does not return
+}
+
+func TestPlugin_Run_CannotStart(t *testing.T) {
+	for _, tt := range []struct {
+		name, feature string
+		cfg           process.Config
+		want          string
+	}{
+		{"Exits", "exit", process.Config{}, "process ended: exit status 3"},
+		{"ExitsAfterHandshake", "exit-later", process.Config{}, "process ended: exit status 4"},
+		{"BreaksTheHandshake", "chatty", process.Config{}, "hello"},
+		{"NeverFinishesItsHandshake", "silent", process.Config{StartTimeout: 100 * time.Millisecond}, "no manifest after 100ms"},
+		{"InvalidManifest", "nameless", process.Config{}, "name \"\""},
+		{"AnotherFeature", "echo", process.Config{Name: "lamp"}, `the process is feature "echo", want "lamp"`},
+		{"NoSuchProgram", "", process.Config{Path: "/nowhere/feature"}, "no such file"},
+		{"WrongChecksum", "echo", process.Config{Checksum: make([]byte, sha256.Size)}, "does not have the checksum"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.cfg.BackoffMin, tt.cfg.BackoffMax = time.Millisecond, 4*time.Millisecond
+			r := startPlugin(t, tt.feature, tt.cfg)
+			for restarts := range 3 { // an error state, tried again and again
+				s := r.waitStatus(t, func(plugins.Status) bool { return true })
+				if s.Up || s.Restarts != restarts || s.Err == nil || !strings.Contains(s.Err.Error(), tt.want) {
+					t.Errorf("status %+v, want down after %d restarts because of %q", s, restarts, tt.want)
+				}
+			}
+			_, err := r.Render(t.Context(), plugins.View{})
+			if !errors.Is(err, plugins.ErrUnavailable) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Render: %v, want ErrUnavailable with the reason", err)
+			}
+		})
+	}
+}
+
+func TestPlugin_Run_Checksum(t *testing.T) {
+	own, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Skip("needs Linux:", err)
+	}
+	sum := sha256.Sum256(own)
+	startUp(t, "echo", process.Config{Checksum: sum[:]}).pid(t)
+}
+
+func TestPlugin_Run_HundredFailedStarts(t *testing.T) {
+	const least, most = 2 * time.Millisecond, 20 * time.Millisecond
+	r := startPlugin(t, "exit", process.Config{BackoffMin: least, BackoffMax: most})
+	var before time.Time
+	var short int
+	for restarts := range 100 {
+		s := r.waitStatus(t, func(plugins.Status) bool { return true })
+		if s.Up || s.Restarts != restarts {
+			t.Fatalf("status %+v, want down after %d restarts", s, restarts)
+		}
+		// From the sixth start on, each pause is at least half the longest.
+		if now := time.Now(); restarts > 6 && now.Sub(before) < most/2 {
+			short++
+		}
+		before = time.Now()
+	}
+	if short > 10 { // the test's own delays may shorten what it sees
+		t.Errorf("%d pauses were shorter than %v", short, most/2)
+	}
+}
+
+func TestPlugin_Run_ManyFeaturesShareMetrics(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	var wg sync.WaitGroup
+	for _, name := range []string{"echo", "foreign"} {
+		r := startUp(t, name, process.Config{Name: name, Registerer: registry})
+		wg.Go(func() { r.handle(t, plugins.Event{Name: "ok"}) })
+	}
+	wg.Wait()
+	if m := metric(t, registry, "presence_plugin_up"); len(m) != 2 || m[0].GetGauge().GetValue() != 1 {
+		t.Errorf("presence_plugin_up is %v, want 1 for each of 2 features", m)
+	}
+}
+
+// metric returns what a metric holds, by label.
+func metric(tb testing.TB, g prometheus.Gatherer, name string) []*dto.Metric {
+	tb.Helper()
+	families, err := g.Gather()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()
+		}
+	}
+	tb.Fatalf("no metric %s", name)
+	return nil
+}

@@ -1,0 +1,27 @@
+package process
+
+import (
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// ownExecutable is the program that is running now, even when another version
+// has been put in its place since.
+func ownExecutable() (string, error) { return "/proc/self/exe", nil }
+
+// setProcessAttributes gives the process a group of its own, so that what a
+// terminal sends to the host's group does not reach it, and its death to the
+// kernel should the host be killed.
+func setProcessAttributes(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
+// killProcess kills the process and what it has started.
+func killProcess(p *os.Process) error {
+	if err := p.Kill(); err != nil {
+		return ignoreDone(err) // its number may be somebody else's by now
+	}
+	_ = syscall.Kill(-p.Pid, syscall.SIGKILL)
+	return nil
+}

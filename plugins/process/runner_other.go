@@ -1,0 +1,14 @@
+//go:build !unix
+
+package process
+
+import (
+	"os"
+	"os/exec"
+)
+
+func ownExecutable() (string, error) { return os.Executable() }
+
+func setProcessAttributes(*exec.Cmd) {}
+
+func killProcess(p *os.Process) error { return ignoreDone(p.Kill()) }
