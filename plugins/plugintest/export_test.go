@@ -1,0 +1,19 @@
+package plugintest
+
+import (
+	"pgregory.net/rapid"
+
+	"github.com/global-presence/presence/plugins"
+)
+
+// Checks returns the checks that Run makes, by name.
+func Checks(f plugins.Feature, options ...Option) map[string]func(rapid.TB) {
+	out := map[string]func(rapid.TB){}
+	for _, c := range newSuite(f, options...).checks() {
+		out[c.name] = c.run
+	}
+	return out
+}
+
+// Escaped reports a canary that came to life.
+var Escaped = escaped
