@@ -1,0 +1,150 @@
+// Package assets holds what a page loads besides its HTML: the style, the
+// script and the icon, embedded in the binary.
+//
+// Every file has an address that contains a hash of its content,
+// "/assets/app-5c1d0e2f9a3b.css", so that a browser may keep it for ever and a
+// new version is never mistaken for an old one. Compressed forms are made once,
+// when first asked for.
+//
+// The package is not a file server: it knows no HTTP beyond names and types.
+//
+// The script and LICENSES.txt in dist are built from client by `make assets`.
+package assets
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Prefix is how the address of every asset starts.
+const Prefix = "/assets/"
+
+// CacheControl is the header for a file whose address names its content.
+const CacheControl = "public, max-age=31536000, immutable"
+
+//go:embed dist/live-*.js dist/LICENSES.txt css/*.css icons/*.svg
+var embedded embed.FS
+
+// Set is a fixed set of files. It may be used by many goroutines at once.
+type Set struct {
+	byName map[string]*File
+	byURL  map[string]*File
+	script *File
+}
+
+// New returns the embedded files. An error means that the binary was built from
+// a tree in which `make assets` had not run to its end.
+func New() (*Set, error) { return Load(embedded) }
+
+// Load returns the files of fsys, in whatever folders they are. It wants exactly
+// one script, "live-HASH.js", whose name tells the hash of its content, and no
+// two files of one name.
+func Load(fsys fs.FS) (*Set, error) {
+	s := &Set{byName: map[string]*File{}, byURL: map[string]*File{}}
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		body, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		return s.add(path.Base(name), body)
+	})
+	if err == nil && s.script == nil {
+		err = errors.New("no script")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load assets: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Set) add(name string, body []byte) error {
+	if s.byName[name] != nil {
+		return fmt.Errorf("two files are called %q", name)
+	}
+	ext := path.Ext(name)
+	typ, ok := types[ext]
+	if !ok {
+		return fmt.Errorf("no content type known for %q", name)
+	}
+	hash := Hash(body)
+	f := newFile(name, typ, hash, body)
+	if ext == ".js" {
+		if want := "live-" + hash + ".js"; name != want {
+			return fmt.Errorf("script %q should be called %q", name, want)
+		}
+		if s.script != nil {
+			return fmt.Errorf("two scripts: %q and %q", s.script.Name, name)
+		}
+		s.script = f
+		f.URL = Prefix + name
+	} else {
+		f.URL = Prefix + strings.TrimSuffix(name, ext) + "-" + hash + ext
+	}
+	s.byName[name], s.byURL[f.URL] = f, f
+	return nil
+}
+
+// URL returns the address of a file by its name in the tree, such as "app.css",
+// "favicon.svg" or "LICENSES.txt":
+//
+//	/assets/app-5c1d0e2f9a3b.css
+//
+// It panics when there is no such file, which is a mistake in the line that
+// calls it.
+func (s *Set) URL(name string) string {
+	f := s.byName[name]
+	if f == nil {
+		panic(fmt.Sprintf("no asset %q", name))
+	}
+	return f.URL
+}
+
+// Script returns the address of the page's only script.
+func (s *Set) Script() string { return s.script.URL }
+
+// Lookup returns the file at a path such as "/assets/app-5c1d0e2f9a3b.css".
+func (s *Set) Lookup(urlPath string) (*File, bool) {
+	f, ok := s.byURL[urlPath]
+	return f, ok
+}
+
+// Files returns all files, ordered by address.
+func (s *Set) Files() []*File {
+	files := make([]*File, 0, len(s.byURL))
+	for _, f := range s.byURL {
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b *File) int { return strings.Compare(a.URL, b.URL) })
+	return files
+}
+
+// Hash returns the hash that an address contains: the first 12 hexadecimal
+// digits of the SHA-256 of body. client/bundle.mjs names the script by it too.
+func Hash(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:6])
+}
+
+// NewFile returns a file that is made at run time, with an address like the
+// embedded ones have. It panics on a name whose kind no page may load.
+func NewFile(name string, body []byte) *File {
+	ext := path.Ext(name)
+	typ, ok := types[ext]
+	if !ok {
+		panic(fmt.Sprintf("no content type known for %q", name))
+	}
+	hash := Hash(body)
+	f := newFile(name, typ, hash, body)
+	f.URL = Prefix + strings.TrimSuffix(name, ext) + "-" + hash + ext
+	return f
+}
