@@ -1,0 +1,41 @@
+package cable
+
+import (
+	"github.com/fasthttp/websocket"
+
+	"github.com/global-presence/presence/plugins"
+)
+
+// Serve runs a session on a connection that was upgraded elsewhere, as Handler
+// does, so that tests can use connections and clocks of their own.
+func (s *Server) Serve(ws *websocket.Conn, person plugins.Person, address string) {
+	s.serve(ws, newSession(s, person, address), true)
+}
+
+// Handle gives a session without a connection a frame to handle.
+func (s *Server) Handle(frame []byte) {
+	session := newSession(s, plugins.Person{User: "u"}, "a")
+	session.handle(frame)
+	session.unsubscribeAll()
+}
+
+// Addresses says how many addresses are counted.
+func (s *Server) Addresses() int {
+	s.addresses.mu.Lock()
+	defer s.addresses.mu.Unlock()
+	return len(s.addresses.known)
+}
+
+// Rooms says how many rooms are known.
+func (s *Server) Rooms() int {
+	s.streams.mu.RLock()
+	defer s.streams.mu.RUnlock()
+	return len(s.streams.rooms)
+}
+
+// MaxFragments, MaxMalformed and MaxIdentifier are what a browser may send.
+const (
+	MaxFragments  = maxFragments
+	MaxMalformed  = maxMalformed
+	MaxIdentifier = maxIdentifier
+)

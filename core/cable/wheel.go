@@ -1,0 +1,87 @@
+package cable
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// wheel spreads the pings of all sessions evenly over PingInterval. In each tick
+// one slot is pinged, with one frame for all its sessions.
+type wheel struct {
+	tick time.Duration
+
+	mu    sync.Mutex
+	slots [][]*Session // guarded by mu
+	next  int          // slot to ping next; guarded by mu
+	fill  int          // slot that gets the next session; guarded by mu
+	round int          // times that all slots were pinged; guarded by mu
+}
+
+// wheelTick is the time between two ticks, unless PingInterval is shorter.
+const wheelTick = 100 * time.Millisecond
+
+func newWheel(interval time.Duration) *wheel {
+	n := max(1, int(interval/wheelTick))
+	return &wheel{tick: interval / time.Duration(n), slots: make([][]*Session, n)}
+}
+
+func (w *wheel) add(s *Session) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fill = (w.fill + 1) % len(w.slots)
+	s.slot, s.place = w.fill, len(w.slots[w.fill])
+	w.slots[s.slot] = append(w.slots[s.slot], s)
+}
+
+func (w *wheel) remove(s *Session) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slot := w.slots[s.slot]
+	last := len(slot) - 1
+	slot[s.place], slot[last].place = slot[last], s.place
+	slot[last] = nil
+	w.slots[s.slot] = slot[:last]
+}
+
+// ping sends one slot its ping, and ends those of it that have been silent for
+// timeout, or at one frame for as long. The WebSocket's own ping, which browsers answer by themselves, goes in
+// the same write: often enough to be answered thrice within timeout.
+func (w *wheel) ping(now time.Time, timeout time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	interval := w.tick * time.Duration(len(w.slots))
+	frame := pingFrame(now)
+	if every := max(1, int(timeout/(3*interval))); w.round%every == 0 {
+		frame = append(frame, encode(opPing)...)
+	}
+	silent := now.Add(-timeout).UnixNano()
+	for _, s := range w.slots[w.next] {
+		if s.heard.Load() < silent {
+			s.end(reasonNoPong, closeGoingAway, disconnectFrame(reasonNoPong, true))
+		} else if began := s.reading.Load(); began != 0 && began < silent {
+			s.end(reasonUnfinished, closePolicy, disconnectFrame(reasonUnfinished, true))
+		} else {
+			s.send(frame)
+		}
+	}
+	if w.next++; w.next == len(w.slots) {
+		w.next = 0
+		w.round++
+	}
+}
+
+// run pings until ctx ends.
+func (w *wheel) run(ctx context.Context, timeout time.Duration, each func(now time.Time)) {
+	t := time.NewTicker(w.tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			w.ping(now, timeout)
+			each(now)
+		}
+	}
+}
