@@ -1,0 +1,305 @@
+// Package bus joins what people do, what is kept and what people see:
+//
+//	event → feature.Handle → mutations → engine (this site's log)
+//	every site's log → state → feature.Render → fragments → broadcast
+//
+// The two ways meet only in the log: what happens here takes the same way back as
+// what happens in another region.
+//
+// # Promises
+//
+//   - An event is answered [OK] after the engine has taken its mutations, never
+//     before. An event whose id was seen in the last ten minutes, in any region
+//     whose log has reached this one, is answered without running again.
+//   - The events of one session to one feature are handled in the order in which
+//     they came.
+//   - A change is rendered at most once a frame for each (room, feature), the first
+//     one at once, and only where somebody looks.
+//   - What is broadcast of one fragment is in order: an older rendering never
+//     follows a newer one, nor does the answer to a sync.
+//   - A feature that fails, hangs or answers nonsense costs its own corner of the
+//     page and nothing else.
+//
+// # Shutdown
+//
+// [Bus.Run] ends when its context does: events that wait are answered
+// [Unavailable], members whose sockets this binary held are taken out of their
+// rooms, and every goroutine it started has ended.
+package bus
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/global-presence/presence/core/engine"
+	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
+)
+
+// Broadcaster brings a message to browsers.
+type Broadcaster interface {
+	// Broadcast puts a CableReady message into the outbox of every session of
+	// room that a names. It never blocks and may be called under a lock.
+	Broadcast(room string, a plugins.Audience, message []byte)
+}
+
+// Config sets up a Bus. Engine and Broadcaster are required.
+type Config struct {
+	Engine      engine.Engine
+	Broadcaster Broadcaster
+
+	// Features are the features in the order in which they stand on the page.
+	Features []Feature
+
+	// Region is the code of the region that this binary serves.
+	Region string
+
+	// Version is told to other binaries in beats.
+	Version string
+
+	// Frame is the least time between two renders of one (room, feature). Default
+	// 16 ms, one frame of a 60 Hz screen.
+	Frame time.Duration
+
+	// Beat is how often this binary says that it is alive; three missed beats end
+	// its leases. Default 1 s.
+	Beat time.Duration
+
+	// RoomIdle is how long a room that nobody looks at stays loaded. Default 1
+	// minute. MaxIdleRooms is how many of those may be loaded. Default 1,000.
+	RoomIdle     time.Duration
+	MaxIdleRooms int
+
+	// Logger defaults to discarding. Registerer, if set, gets the metrics.
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Feature is a feature of the page and what runs it.
+type Feature struct {
+	Name    string
+	Carrier plugins.Carrier
+}
+
+// Bus is the heart of one binary. All methods may be called at once; they work
+// while Run does.
+type Bus struct {
+	cfg     Config
+	binary  string
+	metrics *metrics
+	seen    *seen
+	rates   *rates
+	leases  *leases
+	applied *progress
+
+	order    []string // names in page order
+	features map[string]*feature
+
+	mu     sync.Mutex
+	rooms  map[string]*room
+	schema state.Schema // of the features that came up so far
+
+	joins *joins
+
+	run struct {
+		sync.Mutex
+		ctx context.Context // nil before and after Run
+		wg  sync.WaitGroup
+	}
+}
+
+// New returns a bus for cfg.
+func New(cfg Config) (*Bus, error) {
+	cfg.Frame = cmp.Or(cfg.Frame, 16*time.Millisecond)
+	cfg.Beat = cmp.Or(cfg.Beat, time.Second)
+	cfg.RoomIdle = cmp.Or(cfg.RoomIdle, time.Minute)
+	cfg.MaxIdleRooms = cmp.Or(cfg.MaxIdleRooms, 1000)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	b := &Bus{
+		cfg:      cfg,
+		binary:   cfg.Region + "-" + strings.ToLower(rand.Text()[:12]),
+		seen:     newSeen(10 * time.Minute),
+		rates:    newRates(),
+		applied:  newProgress(),
+		features: map[string]*feature{},
+		rooms:    map[string]*room{},
+		schema:   state.Schema{},
+		joins:    newJoins(),
+	}
+	b.leases = newLeases(b.binary)
+	b.metrics = newMetrics(cfg.Registerer, b)
+	for _, f := range cfg.Features {
+		if b.features[f.Name] != nil {
+			return nil, fmt.Errorf("feature %q: named twice", f.Name)
+		}
+		b.order = append(b.order, f.Name)
+		b.features[f.Name] = newFeature(f)
+	}
+	return b, nil
+}
+
+// Run works until ctx ends.
+func (b *Bus) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	b.run.Lock()
+	b.run.ctx = ctx
+	b.run.Unlock()
+	defer func() {
+		cancel()
+		b.run.Lock()
+		b.run.ctx = nil
+		b.run.Unlock()
+		b.run.wg.Wait()
+		b.leaveAll()
+	}()
+
+	for _, name := range b.order {
+		f := b.features[name]
+		b.spawn(func(ctx context.Context) { b.serveLane(ctx, f) })
+	}
+	b.spawn(b.keepPresence)
+	b.spawn(b.sweep)
+	return b.tail(ctx)
+}
+
+// spawn runs fn in a goroutine that Run waits for, with a context that ends with
+// Run. It reports false when the bus does not run.
+func (b *Bus) spawn(fn func(ctx context.Context)) bool {
+	b.run.Lock()
+	defer b.run.Unlock()
+	if b.run.ctx == nil {
+		return false
+	}
+	ctx := b.run.ctx
+	b.run.wg.Go(func() { fn(ctx) })
+	return true
+}
+
+// Ready returns nil when events are taken: the engine is ready and every feature
+// has come up at least once. Otherwise the error says what is missing.
+func (b *Bus) Ready() error {
+	b.run.Lock()
+	running := b.run.ctx != nil
+	b.run.Unlock()
+	if !running {
+		return errStopped
+	}
+	if err := b.cfg.Engine.Ready(); err != nil {
+		return err
+	}
+	var missing []string
+	for _, name := range b.order {
+		if _, known := b.features[name].manifest(); !known {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("features not up yet: %s", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// tail merges what the logs say, until ctx ends.
+func (b *Bus) tail(ctx context.Context) error {
+	// What is older than the memory of event ids is of no use: rooms are loaded
+	// from the state.
+	from := engine.Positions{b.cfg.Engine.Site(): {MS: time.Now().Add(-b.seen.keep).UnixMilli()}}
+	wait := 100 * time.Millisecond
+	for {
+		err := b.cfg.Engine.Tail(ctx, from, func(ds []engine.Delivery) error {
+			b.merge(ds)
+			for _, d := range ds {
+				from[d.Site] = d.ID
+			}
+			wait = 100 * time.Millisecond
+			return nil
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "tail of the logs broke off", slog.Any("err", err))
+		if !sleep(ctx, wait) {
+			return nil
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// merge takes deliveries into the state of the rooms that are loaded.
+func (b *Bus) merge(ds []engine.Delivery) {
+	cells := map[string][]state.Cell{} // by room
+	for _, d := range ds {
+		if d.Gap {
+			b.cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, "log entries missed, loading rooms again", slog.String("site", d.Site))
+			b.reloadRooms(d.Site)
+			continue
+		}
+		b.seen.done(d.Events...)
+		if d.Beat != nil {
+			b.lease(d.Binary)
+		}
+		for _, c := range d.Cells {
+			cells[c.Room] = append(cells[c.Room], c)
+		}
+	}
+	for name, cs := range cells {
+		if r := b.loadedRoom(name); r != nil {
+			b.touch(r, func() []state.Change { return r.state.Merge(cs...) })
+		}
+	}
+	for _, d := range ds {
+		b.applied.reached(d.Site, d.ID)
+	}
+}
+
+// sweep forgets rooms that nobody looks at and leases that ended.
+func (b *Bus) sweep(ctx context.Context) {
+	tick := time.NewTicker(b.cfg.Beat / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, binary := range b.leases.expire(3 * b.cfg.Beat) {
+				b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "binary stopped beating", slog.String("binary", binary))
+				b.setLive(binary, false)
+			}
+			b.tendRooms()
+		}
+	}
+}
+
+// sleep waits for d and reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// Manifests returns those of the features that came up, in page order.
+func (b *Bus) Manifests() []plugins.Manifest {
+	var ms []plugins.Manifest
+	for _, name := range b.order {
+		if m, ok := b.features[name].manifest(); ok {
+			ms = append(ms, m)
+		}
+	}
+	return slices.Clip(ms)
+}

@@ -1,0 +1,321 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/global-presence/presence/core/engine"
+	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
+)
+
+// Status says what became of an event, as the page is told.
+type Status string
+
+// What becomes of events.
+const (
+	OK          Status = "ok"          // taken by the store
+	Invalid     Status = "invalid"     // the event is wrong; Sentence says what
+	Forbidden   Status = "forbidden"   // no such event, or no right to the room
+	Busy        Status = "busy"        // too many; again after RetryAfter
+	Unavailable Status = "unavailable" // store or feature away; again later, under the same id
+	Failed      Status = "error"       // the feature failed on it
+)
+
+// Outcome is the answer to an event.
+type Outcome struct {
+	Status Status
+
+	// Sentence is for the person, "" for OK.
+	Sentence string
+
+	// RetryAfter is when to try a Busy event again.
+	RetryAfter time.Duration
+}
+
+// Sentences for people. They say what happened and what to do, and blame nobody.
+const (
+	sayStoreAway   = "This can't be saved right now. It will be sent again."
+	sayFeatureAway = "This corner is resting. It will be sent again."
+	sayUnknown     = "There is nothing here that does that."
+	sayTooFast     = "That was too quick. Wait a moment."
+	sayCrowded     = "Too many people are clicking. Wait a moment."
+	sayFailed      = "Something went wrong with that. Nothing was changed."
+)
+
+// Request is an event as it came from a page, unchecked.
+type Request struct {
+	// ID is the browser's name for the event, unique among the user's.
+	ID string
+
+	// Room is where, and Target "feature#event" what.
+	Room, Target string
+
+	// Fields are the values that came with it.
+	Fields map[string]string
+
+	Person plugins.Person
+}
+
+// job is a checked event on its way through a feature.
+type job struct {
+	key   string // of the seen ids
+	event plugins.Event
+}
+
+// maxID is the size in bytes of an event's id.
+const maxID = 64
+
+// Dispatch checks an event and sets it on its way. done is called exactly once,
+// perhaps before Dispatch returns, perhaps from another goroutine.
+func (b *Bus) Dispatch(req Request, done func(Outcome)) {
+	name, _, _ := strings.Cut(req.Target, "#")
+	if b.features[name] == nil {
+		name = "unknown"
+	}
+	count := func(o Outcome) {
+		b.metrics.events.WithLabelValues(name, string(o.Status)).Inc()
+		done(o)
+	}
+	if req.ID == "" || len(req.ID) > maxID || !utf8.ValidString(req.ID) {
+		count(Outcome{Status: Invalid, Sentence: fmt.Sprintf("\"id\" must be a text of 1 to %d bytes.", maxID)})
+		return
+	}
+	key := req.Person.User + "/" + req.ID
+	if !b.seen.begin(key, count) {
+		return
+	}
+	if o := b.admit(key, req); o.Status != OK {
+		b.seen.end(key, o)
+	}
+}
+
+// admit checks an event and puts it into its feature's lane.
+func (b *Bus) admit(key string, req Request) Outcome {
+	name, event, _ := strings.Cut(req.Target, "#")
+	f := b.features[name]
+	if f == nil {
+		return Outcome{Status: Forbidden, Sentence: sayUnknown}
+	}
+	m, known := f.manifest()
+	if !known {
+		return Outcome{Status: Unavailable, Sentence: sayFeatureAway}
+	}
+	typ, ok := m.Event(event)
+	if !ok || state.CheckRoom(req.Room) != nil {
+		return Outcome{Status: Forbidden, Sentence: sayUnknown}
+	}
+	fields, err := typ.Check(req.Fields)
+	if err != nil {
+		return Outcome{Status: Invalid, Sentence: err.Error()}
+	}
+	if err := b.cfg.Engine.Ready(); err != nil {
+		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
+	}
+	if !f.isUp() {
+		return Outcome{Status: Unavailable, Sentence: sayFeatureAway}
+	}
+	if wait := b.rates.take(req.Person.User, req.Target, typ); wait > 0 {
+		return Outcome{Status: Busy, Sentence: sayTooFast, RetryAfter: wait}
+	}
+	j := job{key: key, event: plugins.Event{
+		ID: req.ID, Name: event, Room: req.Room, Fields: fields, Person: req.Person,
+		Time: time.Now().UTC().Truncate(time.Millisecond),
+	}}
+
+	// Under the lock, so that nothing is queued after the lane has been emptied
+	// for the last time.
+	b.run.Lock()
+	defer b.run.Unlock()
+	if b.run.ctx == nil {
+		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
+	}
+	select {
+	case f.lane <- j:
+		return Outcome{Status: OK}
+	default:
+		return Outcome{Status: Busy, Sentence: sayCrowded, RetryAfter: 250 * time.Millisecond}
+	}
+}
+
+// Do is Dispatch for callers that wait. It returns after what the event changed can
+// be seen in this region.
+func (b *Bus) Do(ctx context.Context, req Request) Outcome {
+	outcome := make(chan Outcome, 1)
+	b.Dispatch(req, func(o Outcome) { outcome <- o })
+	select {
+	case o := <-outcome:
+		if o.Status == OK {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			b.applied.waitAll(ctx, b.cfg.Engine.Site())
+		}
+		return o
+	case <-ctx.Done():
+		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
+	}
+}
+
+// laneBatch is how many events one call of Handle and one batch of the log hold.
+const laneBatch = 64
+
+// serveLane takes a feature's events through it, in order, until ctx ends.
+func (b *Bus) serveLane(ctx context.Context, f *feature) {
+	jobs := make([]job, 0, laneBatch)
+	for {
+		select {
+		case <-ctx.Done():
+			b.emptyLane(f)
+			return
+		case j := <-f.lane:
+			jobs = append(jobs[:0], j)
+		}
+	more:
+		for len(jobs) < laneBatch {
+			select {
+			case j := <-f.lane:
+				jobs = append(jobs, j)
+			default:
+				break more
+			}
+		}
+		b.handle(ctx, f, jobs)
+	}
+}
+
+// emptyLane answers what waits when the bus stops.
+func (b *Bus) emptyLane(f *feature) {
+	for {
+		select {
+		case j := <-f.lane:
+			b.seen.end(j.key, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+		default:
+			return
+		}
+	}
+}
+
+// handle takes a batch of events through a feature and into the log, and answers
+// them.
+func (b *Bus) handle(ctx context.Context, f *feature, jobs []job) {
+	endAll := func(jobs []job, o Outcome) {
+		for _, j := range jobs {
+			b.seen.end(j.key, o)
+		}
+	}
+	events := make([]plugins.Event, len(jobs))
+	states := map[string]plugins.State{}
+	for i, j := range jobs {
+		events[i] = j.event
+		if _, ok := states[j.event.Room]; ok {
+			continue
+		}
+		s, err := b.stateFor(ctx, f.name, j.event.Room)
+		if err != nil {
+			endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+			return
+		}
+		states[j.event.Room] = s
+	}
+	outcomes, err := f.carrier.Handle(ctx, events, states)
+	if err == nil && len(outcomes) != len(jobs) {
+		err = fmt.Errorf("%d outcomes for %d events", len(outcomes), len(jobs))
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "events not handled",
+				slog.String("feature", f.name), slog.Int("events", len(jobs)), slog.Any("err", err))
+		}
+		endAll(jobs, Outcome{Status: Unavailable, Sentence: sayFeatureAway})
+		return
+	}
+
+	manifest, _ := f.manifest()
+	batch := engine.Batch{Binary: b.binary, After: b.applied.max()}
+	var taken []job
+	for i, j := range jobs {
+		changes, o := b.changes(ctx, manifest, j, outcomes[i])
+		if o.Status != OK || len(changes) == 0 {
+			b.seen.end(j.key, o)
+			continue
+		}
+		taken = append(taken, j)
+		batch.Events = append(batch.Events, j.key)
+		batch.Changes = append(batch.Changes, changes...)
+	}
+	if len(taken) == 0 {
+		return
+	}
+	id, err := b.cfg.Engine.Append(ctx, batch)
+	switch {
+	case errors.Is(err, engine.ErrRefused):
+		b.cfg.Logger.LogAttrs(ctx, slog.LevelError, "batch refused", slog.String("feature", f.name), slog.Any("err", err))
+		endAll(taken, Outcome{Status: Failed, Sentence: sayFailed})
+	case err != nil:
+		if ctx.Err() == nil {
+			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "batch not taken", slog.String("feature", f.name), slog.Any("err", err))
+		}
+		endAll(taken, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+	default:
+		b.applied.wrote(b.cfg.Engine.Site(), id)
+		endAll(taken, Outcome{Status: OK})
+		// The next events see what these did.
+		ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		b.applied.wait(ctx, b.cfg.Engine.Site(), id)
+		cancel()
+	}
+}
+
+// changes turns what a feature answered to one event into changes of its state.
+func (b *Bus) changes(ctx context.Context, m plugins.Manifest, j job, o plugins.Outcome) ([]engine.Change, Outcome) {
+	fail := func(err error) ([]engine.Change, Outcome) {
+		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "event failed",
+			slog.String("feature", m.Name), slog.String("event", j.event.Name), slog.String("room", j.event.Room), slog.Any("err", err))
+		return nil, Outcome{Status: Failed, Sentence: sayFailed}
+	}
+	if refusal, ok := errors.AsType[*plugins.Refusal](o.Err); ok {
+		return nil, Outcome{Status: Invalid, Sentence: clipTo(refusal.Sentence, plugins.MaxSentenceSize)}
+	}
+	if errors.Is(o.Err, plugins.ErrUnavailable) { // the batch ran out of time before it
+		return nil, Outcome{Status: Unavailable, Sentence: sayFeatureAway}
+	}
+	if o.Err != nil {
+		return fail(o.Err)
+	}
+	if len(o.Mutations) > plugins.MaxMutations {
+		return fail(fmt.Errorf("%d mutations: at most %d are allowed", len(o.Mutations), plugins.MaxMutations))
+	}
+	changes := make([]engine.Change, 0, len(o.Mutations))
+	for _, mu := range o.Mutations {
+		if err := mu.Check(m); err != nil {
+			return fail(err)
+		}
+		field, _ := m.Field(mu.Field)
+		changes = append(changes, engine.Change{
+			Cell: state.Cell{
+				Room: j.event.Room, Feature: m.Name, Field: field.Name, Kind: field.Kind,
+				Value: mu.Value, Removed: mu.Op == plugins.OpUnset,
+			},
+			Delta: mu.Delta,
+			Cap:   field.Cap,
+		})
+	}
+	return changes, Outcome{Status: OK}
+}
+
+// stateFor returns what a feature knows of a room.
+func (b *Bus) stateFor(ctx context.Context, feature, name string) (plugins.State, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	r := b.enter(name)
+	defer r.mu.Unlock()
+	if err := b.awaitLoad(ctx, r); err != nil {
+		return plugins.State{}, err
+	}
+	return r.state.State(feature, nil), nil
+}

@@ -1,0 +1,91 @@
+package bus
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+
+	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
+)
+
+// laneSize is how many events may wait for one feature before more are answered
+// Busy.
+const laneSize = 1024
+
+// feature is one feature of the page.
+type feature struct {
+	name    string
+	carrier plugins.Carrier
+	lane    chan job // events in the order in which they came
+
+	mu    sync.Mutex
+	up    bool
+	known bool // it has been up
+	m     plugins.Manifest
+}
+
+func newFeature(f Feature) *feature {
+	return &feature{name: f.Name, carrier: f.Carrier, lane: make(chan job, laneSize)}
+}
+
+func (f *feature) isUp() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.up
+}
+
+// manifest returns the feature's manifest, if it has ever been up.
+func (f *feature) manifest() (plugins.Manifest, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.m, f.known
+}
+
+// FeatureChanged tells the bus that a feature came up or went down. Its corner says
+// so in every room, and is rendered anew when it is back. Calls for one feature come
+// in order.
+func (b *Bus) FeatureChanged(s plugins.Status) {
+	f := b.features[s.Name]
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	was, before := f.up, f.m
+	f.up = s.Up
+	if s.Up {
+		f.m, f.known = s.Manifest, true
+	}
+	f.mu.Unlock()
+
+	if s.Up && !reflect.DeepEqual(before.State, s.Manifest.State) {
+		b.mu.Lock()
+		b.schema = state.NewSchema(b.Manifests()...)
+		b.mu.Unlock()
+		b.renewRooms()
+	}
+	if was == s.Up {
+		return
+	}
+	b.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, "feature changed", slog.String("feature", f.name), slog.Bool("up", s.Up))
+	resting := restingFragment(f.name, s.Up)
+	for _, r := range b.loadedRooms() {
+		r.mu.Lock()
+		p := r.parts[f.name]
+		if s.Up {
+			p.markAll()
+			b.kick(p)
+		}
+		watched := r.sessions > 0
+		r.mu.Unlock()
+		if !watched {
+			continue
+		}
+		p.out.mu.Lock()
+		if f.isUp() == s.Up { // else a newer change is under way
+			b.broadcast(r.name, plugins.Audience{}, ops(resting.morph()))
+		}
+		p.out.mu.Unlock()
+	}
+}

@@ -1,0 +1,159 @@
+package bus
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
+	"github.com/global-presence/presence/plugins/dom"
+)
+
+// Section is one feature's corner of a page.
+type Section struct {
+	Name, Title string
+
+	// HTML holds the feature's fragments as they are now, for one person. What
+	// could not be rendered is as it was shown last, or missing.
+	HTML string
+
+	// Resting is the live element that says so when the feature does not run.
+	Resting string
+}
+
+// viewTimeout is how long a page view waits for features that do not answer; it
+// then shows what was rendered last.
+const viewTimeout = time.Second
+
+// Page returns what a person sees of a room. Its error means that the room's state
+// cannot be had.
+func (b *Bus) Page(ctx context.Context, name string, viewer plugins.Person) ([]Section, error) {
+	if err := state.CheckRoom(name); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	r := b.enter(name)
+	r.views++
+	err := b.awaitLoad(ctx, r)
+	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.views--
+		r.mu.Unlock()
+	}()
+	if err != nil {
+		return nil, err
+	}
+
+	sections := make([]Section, len(b.order))
+	b.fresh(ctx, r, viewer, func(i int, p *part) {
+		m, known := p.feature.manifest()
+		s := Section{Name: p.feature.name, Title: p.feature.name}
+		if known {
+			s.Title = m.Title
+		}
+		p.out.mu.Lock()
+		s.Resting = restingFragment(p.feature.name, p.feature.isUp()).html
+		s.HTML = `<div class="corner" id="` + roomCorner(s.Name) + `">` + join(p.out.shown) + `</div>` +
+			`<div class="corner" id="` + ownCorner(s.Name) + `">` + join(p.out.personal[viewer.User].fragments) + `</div>`
+		p.out.mu.Unlock()
+		sections[i] = s
+	})
+	return sections, nil
+}
+
+// fresh brings every part of a room up to date for a viewer, as far as that can be
+// had, and calls show for each in page order.
+func (b *Bus) fresh(ctx context.Context, r *room, viewer plugins.Person, show func(i int, p *part)) {
+	var parts []*part
+	r.mu.Lock()
+	for _, name := range b.order {
+		parts = append(parts, r.parts[name])
+		b.kick(r.parts[name]) // all at once, then wait for each
+	}
+	for _, p := range parts {
+		_ = b.awaitRender(ctx, p) // what was shown last will do; the failure is in the log
+	}
+	r.mu.Unlock()
+
+	var wg sync.WaitGroup
+	for _, p := range parts {
+		if m, _ := p.feature.manifest(); m.Personal && !p.out.hasPersonal(viewer) {
+			wg.Go(func() { _ = b.ensurePersonal(ctx, p, viewer) })
+		}
+	}
+	wg.Wait()
+	for i, p := range parts {
+		show(i, p)
+	}
+}
+
+// hasPersonal reports whether what viewer alone sees is there.
+func (s *screen) hasPersonal(viewer plugins.Person) bool {
+	viewer.Session = ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own, ok := s.personal[viewer.User]
+	return ok && own.viewer == viewer
+}
+
+// Sync brings a page up to date that may have missed something: it shows the
+// fragments whose ids and revisions are in revs. reply is called with what is stale,
+// at any time until the room is unloaded or ctx ends, and never blocks.
+func (b *Bus) Sync(name string, viewer plugins.Person, revs map[string]string, reply func(ops ...dom.Operation)) {
+	b.spawn(func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+		defer cancel()
+		r := b.enter(name)
+		r.views++
+		err := b.awaitLoad(ctx, r)
+		r.mu.Unlock()
+		defer func() {
+			r.mu.Lock()
+			r.views--
+			r.mu.Unlock()
+		}()
+		if err != nil {
+			return // the page keeps what it shows; renders reach it once the room is there
+		}
+		b.fresh(ctx, r, viewer, func(_ int, p *part) {
+			// Under the lock, so that nothing newer is broadcast between the look and
+			// the answer.
+			p.out.mu.Lock()
+			defer p.out.mu.Unlock()
+			if stale := p.stale(viewer, revs); len(stale) > 0 {
+				reply(stale...)
+			}
+		})
+	})
+}
+
+// stale returns the operations that bring a page up to date that shows revs; out.mu
+// is held.
+func (p *part) stale(viewer plugins.Person, revs map[string]string) []dom.Operation {
+	name := p.feature.name
+	var stale []dom.Operation
+	if rest := restingFragment(name, p.feature.isUp()); revs[rest.id] != rest.rev {
+		stale = append(stale, rest.morph())
+	}
+	stale = append(stale, corner(roomCorner(name), p.out.shown, revs)...)
+	return append(stale, corner(ownCorner(name), p.out.personal[viewer.User].fragments, revs)...)
+}
+
+// corner compares one corner of a page with what it should show. A page that lacks
+// one of the fragments gets the whole corner.
+func corner(id string, want []fragment, revs map[string]string) []dom.Operation {
+	var stale []dom.Operation
+	for _, f := range want {
+		rev, there := revs[f.id]
+		if !there {
+			return []dom.Operation{dom.MorphChildren("#"+id, join(want))}
+		}
+		if rev != f.rev {
+			stale = append(stale, f.morph())
+		}
+	}
+	return stale
+}

@@ -1,0 +1,168 @@
+package bus
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/global-presence/presence/plugins"
+)
+
+// maxChanges is how many changes are handed to one Render; beyond it everything is
+// rendered.
+const maxChanges = 1000
+
+// part is one feature in one room: what is to be rendered and what was.
+type part struct {
+	room    *room
+	feature *feature
+
+	// Guarded by room.mu.
+
+	version   uint64           // counts changes
+	all       bool             // everything is to be rendered
+	changes   []plugins.Change // since the last render began
+	rendering bool
+	began     time.Time     // of the last render
+	timer     *time.Timer   // set while a render waits for its moment
+	next      chan struct{} // closed when the render that waits or runs has ended; nil without one
+	done      uint64        // the version of the last render that succeeded
+	renderErr error         // of the last render
+
+	out screen
+}
+
+// screen is what people see of a part. Its lock is held while a message is put
+// into outboxes, so that all messages of a part are in order. It is taken after
+// room.mu, never before, and nothing is waited for under it.
+type screen struct {
+	mu       sync.Mutex
+	version  uint64     // of the part that it shows
+	shown    []fragment // for everybody, in their order on the page
+	personal map[string]personal
+}
+
+// fragment is a rendered fragment, checked.
+type fragment struct {
+	id   string
+	rev  string
+	html string // with the revision in it
+}
+
+// personal is what one user sees of a part, besides what everybody does.
+type personal struct {
+	viewer    plugins.Person // it was rendered for, without session
+	fragments []fragment
+}
+
+// maxPersonal is how many users' fragments are kept for each part.
+const maxPersonal = 10_000
+
+func newPart(r *room, f *feature) *part {
+	return &part{room: r, feature: f, version: 1, all: true, out: screen{personal: map[string]personal{}}}
+}
+
+// mark notes a change; room.mu is held.
+func (p *part) mark(c plugins.Change) {
+	p.version++
+	if c.Group != "" {
+		if slices.Contains(p.changes, c) {
+			return
+		}
+	}
+	if len(p.changes) == maxChanges {
+		p.changes, p.all = p.changes[:0], true
+	}
+	p.changes = append(p.changes, c)
+}
+
+// markAll notes that everything is to be rendered; room.mu is held.
+func (p *part) markAll() {
+	p.version++
+	p.all = true
+}
+
+// stop ends a render that waits; room.mu is held.
+func (p *part) stop() {
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
+		p.end()
+	}
+}
+
+// end tells those who wait for a render; room.mu is held.
+func (p *part) end() {
+	if p.next != nil {
+		close(p.next)
+		p.next = nil
+	}
+}
+
+// retryAfter is how long a feature that could not render a room is left alone
+// there.
+const retryAfter = time.Second
+
+// kick sees to it that p is rendered if it is dirty and somebody looks: at once if
+// the last render is a frame ago, else at the end of the frame. p.room.mu is held.
+func (b *Bus) kick(p *part) {
+	r := p.room
+	if !p.dirty() || p.rendering || p.timer != nil || !r.loaded || r.closed || r.sessions+r.views == 0 || !p.feature.isUp() {
+		return
+	}
+	pause := b.cfg.Frame
+	if p.renderErr != nil {
+		pause = retryAfter
+	}
+	wait := pause - time.Since(p.began)
+	if wait <= 0 {
+		b.startRender(p)
+		return
+	}
+	p.next = make(chan struct{})
+	p.timer = time.AfterFunc(wait, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if p.timer == nil {
+			return // stopped
+		}
+		p.timer = nil
+		if r.closed || !p.feature.isUp() {
+			p.end()
+			return
+		}
+		b.startRender(p)
+	})
+}
+
+// dirty reports whether there is something to render; room.mu is held.
+func (p *part) dirty() bool { return p.all || len(p.changes) > 0 }
+
+// awaitRender waits until what is known of p now is rendered. It returns an error
+// when that cannot be had soon; what was shown last is then the best there is.
+// p.room.mu is held on call and on return.
+func (b *Bus) awaitRender(ctx context.Context, p *part) error {
+	for target := p.version; p.done < target; {
+		if !p.feature.isUp() {
+			return plugins.ErrUnavailable
+		}
+		if p.renderErr != nil && time.Since(p.began) < retryAfter {
+			return p.renderErr
+		}
+		b.kick(p)
+		next := p.next
+		if next == nil {
+			return errStopped
+		}
+		p.room.mu.Unlock()
+		select {
+		case <-next:
+			p.room.mu.Lock()
+		case <-ctx.Done():
+			p.room.mu.Lock()
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,81 @@
+package bus
+
+import (
+	"context"
+	"sync"
+
+	"github.com/global-presence/presence/core/state"
+)
+
+// progress is how far each site's log has been merged.
+type progress struct {
+	mu      sync.Mutex
+	at      map[string]state.ID
+	written map[string]state.ID // what this binary wrote last
+	highest state.ID
+	moved   chan struct{} // closed and renewed at each step, if somebody waits
+	waiters int
+}
+
+func newProgress() *progress {
+	return &progress{at: map[string]state.ID{}, written: map[string]state.ID{}, moved: make(chan struct{})}
+}
+
+func (p *progress) reached(site string, id state.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if id.Compare(p.at[site]) <= 0 {
+		return
+	}
+	p.at[site] = id
+	if id.Compare(p.highest) > 0 {
+		p.highest = id
+	}
+	if p.waiters > 0 {
+		close(p.moved)
+		p.moved, p.waiters = make(chan struct{}), 0
+	}
+}
+
+// wrote notes that this binary's write became entry id.
+func (p *progress) wrote(site string, id state.ID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if id.Compare(p.written[site]) > 0 {
+		p.written[site] = id
+	}
+}
+
+// waitAll returns when what this binary wrote so far has been merged, or ctx ended.
+func (p *progress) waitAll(ctx context.Context, site string) {
+	p.mu.Lock()
+	id := p.written[site]
+	p.mu.Unlock()
+	p.wait(ctx, site, id)
+}
+
+// max returns the highest id that was merged, of any site.
+func (p *progress) max() state.ID {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.highest
+}
+
+// wait returns when the site's log has been merged up to id, or ctx ended.
+func (p *progress) wait(ctx context.Context, site string, id state.ID) {
+	for {
+		p.mu.Lock()
+		if p.at[site].Compare(id) >= 0 {
+			p.mu.Unlock()
+			return
+		}
+		moved := p.moved
+		p.waiters++
+		p.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return
+		case <-moved:
+		}
+	}
+}
