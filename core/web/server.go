@@ -1,0 +1,175 @@
+// Package web serves people over HTTP: pages, forms that work without script, the
+// files a page loads and the endpoint of the socket; and, on an address of its own,
+// metrics and health for whoever runs it.
+//
+//	GET  /                                  the room "home"
+//	GET  /r/{room}                          any other room
+//	GET  /r?room={room}                     redirects there
+//	POST /rooms/{room}/{feature}/{event}    an event as a form
+//	GET  /assets/…                          style, script, icon; immutable
+//	GET  /cable                             the socket
+//
+// # Shutdown
+//
+// When its context ends, [Server.Run] stops taking connections, ends the sockets at
+// the rate the cable allows, lets requests in progress finish, and returns.
+package web
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/compress"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/global-presence/presence/assets"
+	"github.com/global-presence/presence/core/bus"
+	"github.com/global-presence/presence/core/cable"
+	"github.com/global-presence/presence/plugins"
+)
+
+// Bus is what pages and forms need of the bus.
+type Bus interface {
+	Page(ctx context.Context, room string, viewer plugins.Person) ([]bus.Section, error)
+	Do(ctx context.Context, req bus.Request) bus.Outcome
+}
+
+// Config sets up a Server. Bus, Cable, Assets and Secret are required.
+type Config struct {
+	Bus    Bus
+	Cable  cable.Config // Authenticate, CheckOrigin and Address are filled in here
+	Assets *assets.Set
+
+	// Secret signs cookies; the same in all regions.
+	Secret []byte
+
+	// Region is the code of the region that this binary serves.
+	Region string
+
+	// Origins are further origins, such as "https://shop.example", whose pages may
+	// open sockets and send forms.
+	Origins []string
+
+	// AddressHeader names the header in which a proxy tells a visitor's address,
+	// such as "Fly-Client-IP". Empty: the peer of the connection. It must be empty
+	// unless every request comes through that proxy.
+	AddressHeader string
+
+	// DrainTimeout is how long ending sockets and requests may take. Default 10 s.
+	DrainTimeout time.Duration
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Server is the public side of one binary.
+type Server struct {
+	cfg      Config
+	app      *fiber.App
+	cable    *cable.Server
+	identity identity
+	styles   styles
+	seconds  *prometheus.HistogramVec
+}
+
+// New returns a server that serves nothing yet.
+func New(cfg Config) *Server {
+	cfg.DrainTimeout = cmp.Or(cfg.DrainTimeout, 10*time.Second)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{cfg: cfg, identity: identity{secret: cfg.Secret}}
+	s.seconds = promauto.With(cfg.Registerer).NewHistogramVec(prometheus.HistogramOpts{
+		Name: "presence_http_seconds", Help: "Time to answer an HTTP request, in seconds, sockets left out.",
+		Buckets: prometheus.ExponentialBuckets(0.0001, 2, 15),
+	}, []string{"route", "status"})
+
+	cfg.Cable.Authenticate = s.person
+	cfg.Cable.CheckOrigin = s.socketOrigin
+	cfg.Cable.Address = s.address
+	s.cable = cable.New(cfg.Cable)
+
+	s.app = fiber.New(fiber.Config{
+		AppName:               "presence",
+		DisableStartupMessage: true,
+		ErrorHandler:          s.fail,
+		BodyLimit:             64 << 10,
+		ReadBufferSize:        8 << 10, // holds the request line and all headers
+		ReadTimeout:           10 * time.Second,
+		WriteTimeout:          20 * time.Second,
+		IdleTimeout:           60 * time.Second,
+		StrictRouting:         false,
+		CaseSensitive:         true,
+	})
+	s.routes()
+	return s
+}
+
+func (s *Server) routes() {
+	s.app.Use(s.recoverPanic, s.observe)
+	s.app.Get("/cable", s.cable.Handler())
+	s.app.Get(assets.Prefix+"*", s.asset)
+	s.app.Use(secure, compress.New(compress.Config{Level: compress.LevelDefault}))
+	s.app.Get("/", s.home)
+	s.app.Get("/r", s.openRoom)
+	s.app.Get("/r/:room", s.room)
+	s.app.Post("/rooms/:room/:feature/:event", s.form)
+	s.app.Use(func(*fiber.Ctx) error { return fiber.ErrNotFound })
+}
+
+// Cable returns the sockets' side, for broadcasts.
+func (s *Server) Cable() *cable.Server { return s.cable }
+
+// FeaturesChanged takes the style of the features that are known now.
+func (s *Server) FeaturesChanged(manifests []plugins.Manifest) { s.styles.set(manifests) }
+
+// Run serves connections of ln until ctx ends.
+func (s *Server) Run(ctx context.Context, ln net.Listener) error {
+	serving := make(chan error, 1)
+	go func() { serving <- s.app.Listener(ln) }()
+	pinging, stopPings := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopPings()
+	pings := make(chan error, 1)
+	go func() { pings <- s.cable.Run(pinging) }()
+
+	var failed error
+	select {
+	case failed = <-serving:
+		serving <- nil // so that the wait below does not
+	case <-ctx.Done():
+		_ = ln.Close() // new connections go elsewhere while the old ones are drained
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.DrainTimeout)
+	defer cancel()
+	if err := s.cable.Drain(drain); err != nil {
+		s.cfg.Logger.Warn("sockets not drained in time", slog.Any("err", err))
+	}
+	if err := s.app.ShutdownWithContext(drain); err != nil && !errors.Is(err, net.ErrClosed) {
+		s.cfg.Logger.Warn("requests not finished in time", slog.Any("err", err))
+	}
+	stopPings()
+	return errors.Join(failed, <-pings, ignoreClosed(<-serving))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// address returns who a request comes from, for limits.
+func (s *Server) address(c *fiber.Ctx) string {
+	if s.cfg.AddressHeader != "" {
+		if a := c.Get(s.cfg.AddressHeader); a != "" {
+			return a
+		}
+	}
+	return c.Context().RemoteIP().String()
+}
