@@ -1,0 +1,35 @@
+// Package core joins the parts of one binary.
+//
+// # The way of one click
+//
+//	browser ── event ──► cable ──► bus ──► feature.Handle ──► mutations ──► engine: append
+//	   ▲                                                                      │ this site's log
+//	   │                                                                      ▼
+//	   └── operations ◄── cable ◄── feature.Render ◄── bus ◄── state ◄── engine: tail
+//	                                                                  every site's log
+//
+// The writer's own region takes the same way back as all others: through its log.
+//
+// # The parts
+//
+//	core/region         codes, names, positions of regions
+//	core/state          the kinds of state and their merges; pure
+//	core/engine         what an engine promises; enginetest runs the promises
+//	core/engine/memory  one site in this process, with or without a file
+//	core/bus            event → feature → log; log → state → feature → broadcast
+//	core/cable          sockets: sessions, streams, outboxes, limits, drain
+//	core/web            pages, forms, files, the socket's endpoint; admin address
+//	core/web/page       the documents as templates
+//
+// Features run as processes of their own (plugins/process), started from this same
+// binary. Package core knows them by name and by the command that starts them, and
+// imports none.
+//
+// # Start and stop
+//
+// [Server.Run] starts engine, bus, plugins, then the web, and waits with the last
+// until the features are up (or two seconds have passed), so that the first page is
+// whole. It stops in reverse: no new connections, sockets told to come back
+// elsewhere at a rate, requests in progress answered, features ended, members of
+// this binary taken out of their rooms, the engine closed last.
+package core

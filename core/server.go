@@ -1,0 +1,229 @@
+package core
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/global-presence/presence/assets"
+	"github.com/global-presence/presence/core/bus"
+	"github.com/global-presence/presence/core/cable"
+	"github.com/global-presence/presence/core/engine"
+	"github.com/global-presence/presence/core/web"
+	"github.com/global-presence/presence/plugins"
+	"github.com/global-presence/presence/plugins/dom"
+	"github.com/global-presence/presence/plugins/process"
+)
+
+// Config sets up a Server. Engine, Features and Secret are required.
+type Config struct {
+	// Engine stores and carries the state. The server runs it and leaves it to the
+	// caller to close.
+	Engine engine.Engine
+
+	// Features are the features of the page, in its order: for each the name and
+	// the command that starts its process. Logger, Registerer and OnStatus are
+	// filled in here.
+	Features []process.Config
+
+	// Secret signs cookies.
+	Secret []byte
+
+	// Listen and Admin are TCP addresses. Default ":8080" and "127.0.0.1:9090".
+	Listen, Admin string
+
+	// Region is the code of the region, Version the binary's.
+	Region, Version string
+
+	// Origins and AddressHeader are those of web.Config.
+	Origins       []string
+	AddressHeader string
+
+	// Cable sets limits of sockets; see there. Its Handler is filled in here.
+	Cable cable.Config
+
+	// StopTimeout is how long each part may take to stop. Default 10 s.
+	StopTimeout time.Duration
+
+	// Logger defaults to discarding.
+	Logger *slog.Logger
+}
+
+// Server is one whole binary: the program without its command line.
+type Server struct {
+	cfg      Config
+	registry *prometheus.Registry
+	bus      *bus.Bus
+	web      *web.Server
+	admin    *web.Admin
+	plugins  []*process.Plugin
+	public   net.Listener
+	private  net.Listener
+}
+
+// warmUp is how long the first page waits for features to come up.
+const warmUp = 2 * time.Second
+
+// New joins the parts and takes the addresses, so that nothing else can fail on an
+// address in use. Close gives them back if Run is never called.
+func New(cfg Config) (*Server, error) {
+	cfg.Listen = cmp.Or(cfg.Listen, ":8080")
+	cfg.Admin = cmp.Or(cfg.Admin, "127.0.0.1:9090")
+	cfg.StopTimeout = cmp.Or(cfg.StopTimeout, 10*time.Second)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	files, err := assets.New()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, registry: prometheus.NewRegistry()}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	busConfig := bus.Config{
+		Engine: cfg.Engine, Broadcaster: broadcaster{s}, Region: cfg.Region, Version: cfg.Version,
+		Logger: cfg.Logger.With(slog.String("part", "bus")), Registerer: s.registry,
+	}
+	for _, f := range cfg.Features {
+		f.Logger, f.Registerer, f.OnStatus = cfg.Logger, s.registry, s.featureChanged
+		p := process.New(f)
+		s.plugins = append(s.plugins, p)
+		busConfig.Features = append(busConfig.Features, bus.Feature{Name: f.Name, Carrier: p})
+	}
+	if s.bus, err = bus.New(busConfig); err != nil {
+		return nil, err
+	}
+	cableConfig := cfg.Cable
+	cableConfig.Handler = handler{s.bus}
+	cableConfig.Logger, cableConfig.Registerer = cfg.Logger.With(slog.String("part", "cable")), s.registry
+	s.web = web.New(web.Config{
+		Bus: s.bus, Cable: cableConfig, Assets: files, Secret: cfg.Secret, Region: cfg.Region,
+		Origins: cfg.Origins, AddressHeader: cfg.AddressHeader, DrainTimeout: cfg.StopTimeout * 9 / 10,
+		Logger: cfg.Logger.With(slog.String("part", "web")), Registerer: s.registry,
+	})
+	s.admin = web.NewAdmin(s.registry, s.bus.Ready)
+	if err := s.listen(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) listen() error {
+	var errPublic, errPrivate error
+	s.public, errPublic = net.Listen("tcp", s.cfg.Listen)
+	s.private, errPrivate = net.Listen("tcp", s.cfg.Admin)
+	if err := errors.Join(wrap("listen", errPublic), wrap("admin", errPrivate)); err != nil {
+		s.Close()
+		return err
+	}
+	return nil
+}
+
+// wrap names the setting that an address belongs to.
+func wrap(setting string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("--%s: %w", setting, err)
+}
+
+// Close gives the addresses back. It may be called twice, and after Run.
+func (s *Server) Close() {
+	for _, ln := range []net.Listener{s.public, s.private} {
+		if ln != nil {
+			_ = ln.Close() // closed by Run already, perhaps
+		}
+	}
+}
+
+// Addr and AdminAddr return the addresses that the server has taken.
+func (s *Server) Addr() net.Addr { return s.public.Addr() }
+
+// AdminAddr is Addr for the admin side.
+func (s *Server) AdminAddr() net.Addr { return s.private.Addr() }
+
+// Run serves until ctx ends, then stops part by part.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.Close()
+	return runStages(ctx, s.cfg.StopTimeout,
+		stage{name: "admin", run: func(ctx context.Context) error { return s.admin.Run(ctx, s.private) }},
+		stage{name: "engine", run: s.cfg.Engine.Run},
+		stage{name: "bus", run: s.bus.Run},
+		stage{name: "features", run: s.runFeatures, started: s.awaitFeatures},
+		stage{name: "web", run: func(ctx context.Context) error {
+			s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("url", URL(s.Addr())),
+				slog.String("admin", URL(s.AdminAddr())), slog.String("region", s.cfg.Region))
+			return s.web.Run(ctx, s.public)
+		}},
+	)
+}
+
+func (s *Server) runFeatures(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range s.plugins {
+		g.Go(func() error { return p.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+// awaitFeatures returns when the bus is ready, at the latest after warmUp.
+func (s *Server) awaitFeatures(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, warmUp)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.bus.Ready() != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (s *Server) featureChanged(st plugins.Status) {
+	s.bus.FeatureChanged(st)
+	s.web.FeaturesChanged(s.bus.Manifests())
+}
+
+// URL returns the address that a person on this machine types for a.
+func URL(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); err == nil && (ip == nil || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// broadcaster hands the bus's messages to the sockets.
+type broadcaster struct{ s *Server }
+
+func (b broadcaster) Broadcast(room string, a plugins.Audience, message []byte) {
+	b.s.web.Cable().Broadcast(cable.Stream{Room: room, User: a.User, Session: a.Session}, message)
+}
+
+// handler hands what sessions ask to the bus.
+type handler struct{ bus *bus.Bus }
+
+func (h handler) Join(s *cable.Session, room string) error { return h.bus.Join(room, s.Person()) }
+
+func (h handler) Leave(s *cable.Session, room string) { h.bus.Leave(room, s.ID()) }
+
+func (h handler) Event(s *cable.Session, room string, e cable.Event, done func(cable.Ack)) {
+	req := bus.Request{ID: e.ID, Room: room, Target: e.Target, Fields: e.Fields, Person: s.Person()}
+	h.bus.Dispatch(req, func(o bus.Outcome) {
+		done(cable.Ack{Status: cable.Status(o.Status), Sentence: o.Sentence, RetryAfter: o.RetryAfter})
+	})
+}
+
+func (h handler) Sync(s *cable.Session, room string, revs map[string]string, reply func(ops ...dom.Operation)) {
+	h.bus.Sync(room, s.Person(), revs, reply)
+}
