@@ -31,7 +31,8 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	switch {
 	case errors.As(err, &known):
 		status = known.Code
-		if len(known.Message) > 0 && known.Message != fiber.NewError(known.Code).Message {
+		// Only sentences of our own; fiber's say "Cannot GET /nope".
+		if known.Message != fiber.NewError(known.Code).Message && !strings.HasPrefix(known.Message, "Cannot ") {
 			sentence = known.Message
 		}
 	case errors.As(err, &passing):
@@ -79,7 +80,11 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			return err
 		}
 	}
-	s.seconds.WithLabelValues(c.Route().Path, strconv.Itoa(c.Response().StatusCode())).Observe(time.Since(began).Seconds())
+	route := c.Route().Path
+	if route == "/" && c.Path() != "/" {
+		route = "none"
+	}
+	s.seconds.WithLabelValues(route, strconv.Itoa(c.Response().StatusCode())).Observe(time.Since(began).Seconds())
 	return nil
 }
 

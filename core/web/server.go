@@ -120,7 +120,6 @@ func (s *Server) routes() {
 	s.app.Get("/r", s.openRoom)
 	s.app.Get("/r/:room", s.room)
 	s.app.Post("/rooms/:room/:feature/:event", s.form)
-	s.app.Use(func(*fiber.Ctx) error { return fiber.ErrNotFound })
 }
 
 // Cable returns the sockets' side, for broadcasts.
