@@ -203,11 +203,6 @@ func (b *Bus) emptyLane(f *feature) {
 // handle takes a batch of events through a feature and into the log, and answers
 // them.
 func (b *Bus) handle(ctx context.Context, f *feature, jobs []job) {
-	endAll := func(jobs []job, o Outcome) {
-		for _, j := range jobs {
-			b.seen.end(j.key, o)
-		}
-	}
 	events := make([]plugins.Event, len(jobs))
 	states := map[string]plugins.State{}
 	for i, j := range jobs {
@@ -217,7 +212,7 @@ func (b *Bus) handle(ctx context.Context, f *feature, jobs []job) {
 		}
 		s, err := b.stateFor(ctx, f.name, j.event.Room)
 		if err != nil {
-			endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+			b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
 			return
 		}
 		states[j.event.Room] = s
@@ -231,12 +226,12 @@ func (b *Bus) handle(ctx context.Context, f *feature, jobs []job) {
 			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "events not handled",
 				slog.String("feature", f.name), slog.Int("events", len(jobs)), slog.Any("err", err))
 		}
-		endAll(jobs, Outcome{Status: Unavailable, Sentence: sayFeatureAway})
+		b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayFeatureAway})
 		return
 	}
 
 	manifest, _ := f.manifest()
-	batch := engine.Batch{Binary: b.binary, After: b.applied.max()}
+	var batch engine.Batch
 	var taken []job
 	for i, j := range jobs {
 		changes, o := b.changes(ctx, manifest, j, outcomes[i])
@@ -244,30 +239,46 @@ func (b *Bus) handle(ctx context.Context, f *feature, jobs []job) {
 			b.seen.end(j.key, o)
 			continue
 		}
+		one := engine.Batch{Events: []string{j.key}, Changes: changes}
+		if len(batch.Changes)+len(changes) > engine.MaxBatchChanges || batch.Size()+one.Size() > engine.MaxBatchSize {
+			b.append(ctx, f, batch, taken)
+			batch, taken = engine.Batch{}, nil
+		}
 		taken = append(taken, j)
 		batch.Events = append(batch.Events, j.key)
 		batch.Changes = append(batch.Changes, changes...)
 	}
-	if len(taken) == 0 {
-		return
+	if len(taken) > 0 {
+		b.append(ctx, f, batch, taken)
 	}
+}
+
+// append writes what jobs change and answers them. It returns when that is merged
+// here, so that the next events see it.
+func (b *Bus) append(ctx context.Context, f *feature, batch engine.Batch, jobs []job) {
+	batch.Binary, batch.After = b.binary, b.applied.max()
 	id, err := b.cfg.Engine.Append(ctx, batch)
 	switch {
 	case errors.Is(err, engine.ErrRefused):
 		b.cfg.Logger.LogAttrs(ctx, slog.LevelError, "batch refused", slog.String("feature", f.name), slog.Any("err", err))
-		endAll(taken, Outcome{Status: Failed, Sentence: sayFailed})
+		b.endAll(jobs, Outcome{Status: Failed, Sentence: sayFailed})
 	case err != nil:
 		if ctx.Err() == nil {
 			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "batch not taken", slog.String("feature", f.name), slog.Any("err", err))
 		}
-		endAll(taken, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+		b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
 	default:
 		b.applied.wrote(b.cfg.Engine.Site(), id)
-		endAll(taken, Outcome{Status: OK})
-		// The next events see what these did.
+		b.endAll(jobs, Outcome{Status: OK})
 		ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		b.applied.wait(ctx, b.cfg.Engine.Site(), id)
 		cancel()
+	}
+}
+
+func (b *Bus) endAll(jobs []job, o Outcome) {
+	for _, j := range jobs {
+		b.seen.end(j.key, o)
 	}
 }
 

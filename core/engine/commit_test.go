@@ -113,20 +113,48 @@ func TestCommitter_Append_groups(t *testing.T) {
 		batches []engine.Batch
 		want    []string
 	}{
-		{"what arrives during a write forms the next", engine.CommitConfig{},
-			[]engine.Batch{batch("a", 1), batch("b", 1), batch("c", 2), batch("d", 0)}, []string{"a", "b c d"}},
-		{"changes are bounded", engine.CommitConfig{MaxChanges: 4},
-			[]engine.Batch{batch("a", 1), batch("b", 2), batch("c", 2), batch("d", 1)}, []string{"a", "b c", "d"}},
-		{"events are bounded", engine.CommitConfig{MaxChanges: 2},
-			[]engine.Batch{batch("a", 0), batch("b", 0), batch("c", 0), batch("d", 0)}, []string{"a", "b c", "d"}},
-		{"bytes are bounded", engine.CommitConfig{MaxBytes: 2*batch("b", 3).Size() + 1},
-			[]engine.Batch{batch("a", 3), batch("b", 3), batch("c", 3), batch("d", 3)}, []string{"a", "b c", "d"}},
-		{"one larger than the bound goes alone", engine.CommitConfig{MaxChanges: 2},
-			[]engine.Batch{batch("a", 1), batch("b", 3), batch("c", 1), batch("d", 1)}, []string{"a", "b", "c d"}},
-		{"a second beat begins a write", engine.CommitConfig{},
-			[]engine.Batch{batch("a", 1), beat(batch("b", 1)), batch("c", 1), beat(batch("d", 1))}, []string{"a", "b c", "d"}},
-		{"another binary begins a write", engine.CommitConfig{},
-			[]engine.Batch{batch("a", 1), batch("b", 1), from("b2", batch("c", 1)), batch("d", 1)}, []string{"a", "b", "c", "d"}},
+		{
+			"what arrives during a write forms the next",
+			engine.CommitConfig{},
+			[]engine.Batch{batch("a", 1), batch("b", 1), batch("c", 2), batch("d", 0)},
+			[]string{"a", "b c d"},
+		},
+		{
+			"changes are bounded",
+			engine.CommitConfig{MaxChanges: 4},
+			[]engine.Batch{batch("a", 1), batch("b", 2), batch("c", 2), batch("d", 1)},
+			[]string{"a", "b c", "d"},
+		},
+		{
+			"events are bounded",
+			engine.CommitConfig{MaxChanges: 2},
+			[]engine.Batch{batch("a", 0), batch("b", 0), batch("c", 0), batch("d", 0)},
+			[]string{"a", "b c", "d"},
+		},
+		{
+			"bytes are bounded",
+			engine.CommitConfig{MaxBytes: 2*batch("b", 3).Size() + 1},
+			[]engine.Batch{batch("a", 3), batch("b", 3), batch("c", 3), batch("d", 3)},
+			[]string{"a", "b c", "d"},
+		},
+		{
+			"one larger than the bound goes alone",
+			engine.CommitConfig{MaxChanges: 2},
+			[]engine.Batch{batch("a", 1), batch("b", 3), batch("c", 1), batch("d", 1)},
+			[]string{"a", "b", "c d"},
+		},
+		{
+			"a second beat begins a write",
+			engine.CommitConfig{},
+			[]engine.Batch{batch("a", 1), beat(batch("b", 1)), batch("c", 1), beat(batch("d", 1))},
+			[]string{"a", "b c", "d"},
+		},
+		{
+			"another binary begins a write",
+			engine.CommitConfig{},
+			[]engine.Batch{batch("a", 1), batch("b", 1), from("b2", batch("c", 1)), batch("d", 1)},
+			[]string{"a", "b", "c", "d"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &store{takes: time.Millisecond}

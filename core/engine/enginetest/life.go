@@ -26,8 +26,9 @@ var lifePromises = []promise{
 		}
 	}},
 	{"it has a name", func(t *testing.T, s Suite) {
-		if e := s.Open(t); e.Site() == "" || e.Site() != e.Site() {
-			t.Errorf("Site() = %q", e.Site())
+		e := s.Open(t)
+		if first, again := e.Site(), e.Site(); first == "" || first != again {
+			t.Errorf("Site() = %q, then %q", first, again)
 		}
 	}},
 	{"an Append after Run gets ErrUnavailable", func(t *testing.T, s Suite) {
@@ -79,12 +80,11 @@ var reopenPromises = []promise{
 	{"state, log and event ids are as they were", func(t *testing.T, s Suite) {
 		s.needReopen(t)
 		n := s.open(t)
-		var last state.ID
 		for i := range 10 {
-			last = n.append(t, event("e", i), set("r", event("v", i)), add("c", 3), push("words", event("w", i), 4), signal("s", "x"))
+			n.append(t, event("e", i), set("r", event("v", i)), add("c", 3), push("words", event("w", i), 4), signal("s", "x"))
 		}
 		n.append(t, "gone", unset("r"), set("kept", "1"))
-		last = n.append(t, "no-change")
+		last := n.append(t, "no-change")
 		cells, _ := n.load(t, room)
 		log := durableLog(n.follow(t, nil).through(t, last))
 		n.stop()

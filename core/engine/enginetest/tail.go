@@ -164,7 +164,7 @@ var tailPromises = []promise{
 		}
 		n := s.open(t)
 		first := n.append(t, "first", set("a", "start"))
-		release, entered := make(chan struct{}), make(chan struct{})
+		release, entered := make(chan struct{}), make(chan struct{}, 1)
 		slow := n.followWith(t, nil, func() {
 			select {
 			case entered <- struct{}{}:

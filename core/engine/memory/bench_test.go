@@ -83,7 +83,7 @@ func BenchmarkEngine_Tail(b *testing.B) {
 	for b.Loop() {
 		ctx, cancel := context.WithCancel(b.Context())
 		n := 0
-		e.Tail(ctx, nil, func(ds []engine.Delivery) error {
+		_ = e.Tail(ctx, nil, func(ds []engine.Delivery) error {
 			if n += len(ds); n == entries {
 				cancel()
 			}
@@ -103,7 +103,7 @@ func BenchmarkEngine_roundTrip(b *testing.B) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		e.Tail(ctx, nil, func([]engine.Delivery) error {
+		_ = e.Tail(ctx, nil, func([]engine.Delivery) error {
 			delivered <- struct{}{}
 			return nil
 		})

@@ -70,7 +70,7 @@ func childWrites(file string) error {
 		return err
 	}
 	errs := make(chan error, crashWriters)
-	go e.Run(context.Background())
+	go func() { _ = e.Run(context.Background()) }()
 	for w := range crashWriters {
 		go func() {
 			for i := 0; ; i++ {
@@ -143,7 +143,7 @@ func killed(t *testing.T, file string, early bool, after time.Duration) (pid int
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := func() { time.AfterFunc(after, func() { cmd.Process.Kill() }) }
+	kill := func() { time.AfterFunc(after, func() { _ = cmd.Process.Kill() }) }
 	if early {
 		kill()
 	}
@@ -154,7 +154,7 @@ func killed(t *testing.T, file string, early bool, after time.Duration) (pid int
 		}
 		acked = append(acked, lines.Text())
 	}
-	cmd.Wait() // says that it was killed
+	_ = cmd.Wait() // says that it was killed
 	if stderr.Len() > 0 {
 		t.Fatalf("child: %s", stderr.Bytes())
 	}
@@ -194,7 +194,7 @@ func reopened(t *testing.T, file string) crashed {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	e.Tail(ctx, nil, func(ds []engine.Delivery) error {
+	_ = e.Tail(ctx, nil, func(ds []engine.Delivery) error {
 		c.log = append(c.log, ds...)
 		if ds[len(ds)-1].ID == c.last {
 			cancel()

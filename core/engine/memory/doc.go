@@ -4,8 +4,8 @@
 //
 // # What the file keeps
 //
-// Registers, counters and lists, the log entries that hold any of them, the ids
-// of their events, and the secret. Each write is one transaction, synced to the
+// Registers, counters and lists, the log entries that hold any of them, entries
+// of nothing but event ids, and the secret. Each write is one transaction, synced to the
 // disk before Append returns: killing the process loses nothing that was
 // acknowledged, and neither does losing power on a disk that keeps its word.
 // Memory follows the file, never the other way round.

@@ -106,7 +106,7 @@ func Open(cfg Config) (*Engine, error) {
 
 	e := &Engine{
 		cfg:   cfg,
-		log:   cfg.Logger.With("component", "engine", "site", cfg.Site),
+		log:   cfg.Logger.With(slog.String("part", "engine"), slog.String("site", cfg.Site)),
 		ended: make(chan struct{}),
 		state: newSite(),
 		ring:  newRing(cfg.LogEntries, cfg.LogBytes),
@@ -155,8 +155,8 @@ func (e *Engine) load() error {
 		e.ring.trimmed = kept.trimmed
 	}
 	e.last = kept.last
-	e.log.Info("opened state file", "file", e.cfg.File, "cells", len(kept.cells), "entries", len(kept.entries), "last", kept.last.String())
-	e.sweep()
+	e.log.Info("opened state file", slog.String("file", e.cfg.File),
+		slog.Int("cells", len(kept.cells)), slog.Int("entries", len(kept.entries)), slog.String("last", kept.last.String()))
 	return nil
 }
 
@@ -183,7 +183,7 @@ func (e *Engine) Secret() ([]byte, error) { return slices.Clone(e.secret), nil }
 
 func newSecret() []byte {
 	b := make([]byte, 32)
-	rand.Read(b) //nolint:errcheck // never returns an error, see crypto/rand
+	rand.Read(b)
 	return b
 }
 

@@ -138,7 +138,7 @@ func TestEngine_Append_commitFailsAfterWrite(t *testing.T) {
 	seen := func(e *memory.Engine) (events []string) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		e.Tail(ctx, nil, func(ds []engine.Delivery) error {
+		_ = e.Tail(ctx, nil, func(ds []engine.Delivery) error {
 			for _, d := range ds {
 				events = append(events, d.Events...)
 				if d.ID == last {

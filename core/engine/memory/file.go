@@ -180,19 +180,6 @@ func (f *file) holds(id state.ID) bool {
 	return err == nil && there
 }
 
-// remove takes cells out.
-func (f *file) remove(addresses []state.Address) error {
-	return f.update(func(tx *bolt.Tx) error {
-		cells := tx.Bucket(stateBucket)
-		for _, a := range addresses {
-			if err := cells.Delete(cellKey(a)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // probe finds out whether the file takes writes.
 func (f *file) probe(last state.ID, stale []state.ID, trimmed state.ID) error {
 	return f.update(func(tx *bolt.Tx) error {

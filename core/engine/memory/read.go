@@ -108,7 +108,6 @@ func (k *kept) readState(b *bolt.Bucket, site string) error {
 			return err
 		}
 		k.cells = append(k.cells, c)
-		k.see(c.Stamp.ID)
 		return nil
 	})
 }

@@ -3,7 +3,6 @@ package memory
 import (
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/global-presence/presence/core/state"
 	"github.com/global-presence/presence/plugins"
@@ -12,9 +11,6 @@ import (
 // site is the state of the site: the newest cell of each address.
 type site struct {
 	rooms map[string]*room // no empty ones
-
-	// tombstones are the addresses of removed registers.
-	tombstones map[state.Address]struct{}
 }
 
 // room is what one room holds.
@@ -24,7 +20,7 @@ type room struct {
 }
 
 func newSite() site {
-	return site{rooms: map[string]*room{}, tombstones: map[state.Address]struct{}{}}
+	return site{rooms: map[string]*room{}}
 }
 
 // cells returns a copy of what a room holds, in no order.
@@ -78,11 +74,6 @@ func (s *site) set(c state.Cell) {
 		return
 	}
 	s.room(a.Room).single[a] = c
-	if c.Removed {
-		s.tombstones[a] = struct{}{}
-	} else {
-		delete(s.tombstones, a)
-	}
 }
 
 // setList makes items what the list at a holds.
@@ -114,21 +105,9 @@ func (s *site) remove(a state.Address) {
 		return
 	}
 	delete(r.single, a)
-	delete(s.tombstones, a)
 	if len(r.single) == 0 && len(r.lists) == 0 {
 		delete(s.rooms, a.Room)
 	}
-}
-
-// buried returns the tombstones written before t.
-func (s *site) buried(t time.Time) []state.Address {
-	var old []state.Address
-	for a := range s.tombstones {
-		if s.rooms[a.Room].single[a].Stamp.Time().Before(t) {
-			old = append(old, a)
-		}
-	}
-	return old
 }
 
 func (s *site) room(name string) *room {

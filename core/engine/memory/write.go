@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"strconv"
 	"time"
@@ -12,14 +13,8 @@ import (
 	"github.com/global-presence/presence/plugins"
 )
 
-const (
-	// tombstoneAge is how long a removed register is remembered, so that an
-	// older value of it from elsewhere does not come back.
-	tombstoneAge = 24 * time.Hour
-
-	sweepEvery = time.Hour
-	probeEvery = time.Second
-)
+// probeEvery is how often a file that failed is tried.
+const probeEvery = time.Second
 
 // plan is what one batch will do. Making it changes nothing, so that the file can
 // have it first.
@@ -171,7 +166,7 @@ func (e *Engine) fail(err error) error {
 	e.failure = err
 	e.mu.Unlock()
 	if before == nil {
-		e.log.Error("state file takes no writes", "file", e.cfg.File, "err", err)
+		e.log.Error("state file takes no writes", slog.String("file", e.cfg.File), slog.Any("err", err))
 	}
 	return err
 }
@@ -186,5 +181,5 @@ func (e *Engine) healed() {
 	e.mu.Lock()
 	e.failure = nil
 	e.mu.Unlock()
-	e.log.Info("state file takes writes again", "file", e.cfg.File)
+	e.log.Info("state file takes writes again", slog.String("file", e.cfg.File))
 }
