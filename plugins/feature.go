@@ -32,8 +32,8 @@ type Feature interface {
 	// out those that did not change; an unchanged one that is returned anyway is
 	// recognised and costs no traffic.
 	//
-	// An error leaves the feature's corner as it is, in this room only, and is
-	// tried again at the next change.
+	// An error leaves the feature's corner as it is, in this room only; everything
+	// is tried again a second later.
 	Render(ctx context.Context, v View) ([]Fragment, error)
 }
 

@@ -3,12 +3,14 @@ package plugins
 // Limits that the host enforces. What exceeds them is refused with a reason in
 // the log; it costs the feature that call and nobody else anything.
 const (
-	// MaxFragmentSize is the most HTML, in bytes, that one fragment may carry.
-	// It keeps a frame under the 64 KiB that one write may take.
+	// MaxFragmentSize is the most HTML, in bytes, that one fragment may carry. Small
+	// fragments are what makes a change cheap for a browser.
 	MaxFragmentSize = 32 << 10
 
-	// MaxFragments is how many fragments one Render may return.
-	MaxFragments = 256
+	// MaxFragments is how many fragments of one Render anybody may see, and
+	// MaxCornerSize the size of their HTML in bytes, all together.
+	MaxFragments  = 256
+	MaxCornerSize = 256 << 10
 
 	// MaxPatch is how many operations one fragment's Patch may hold, and
 	// MaxPatchSize their size in bytes, encoded.

@@ -32,10 +32,8 @@ func (m Manifest) Validate() error {
 	if m.Title == "" || len(m.Title) > MaxSentenceSize || hasControl(m.Title, false) {
 		bad("title %q: want 1 to %d bytes of text on one line", m.Title, MaxSentenceSize)
 	}
-	if len(m.Style) > MaxStyleSize || !utf8.ValidString(m.Style) {
-		bad("style of %d bytes: want at most %d bytes of UTF-8", len(m.Style), MaxStyleSize)
-	} else if strings.Contains(m.Style, "</") || !balanced(m.Style) {
-		bad("style: braces do not match, or it holds \"</\"")
+	if err := checkStyle(m.Style); err != nil {
+		bad("style: %w", err)
 	}
 	seen := map[string]bool{}
 	for _, f := range m.State {
@@ -229,42 +227,4 @@ func hasControl(s string, lineBreaks bool) bool {
 		}
 		return unicode.IsControl(r)
 	})
-}
-
-// balanced reports whether the braces of CSS match, outside strings and
-// comments, so that it cannot leave the scope the host puts around it.
-func balanced(css string) bool {
-	depth := 0
-	for i := 0; i < len(css); i++ {
-		switch c := css[i]; c {
-		case '{':
-			depth++
-		case '}':
-			if depth--; depth < 0 {
-				return false
-			}
-		case '\\':
-			i++
-		case '"', '\'':
-			for i++; ; i++ {
-				if i >= len(css) || css[i] == '\n' {
-					return false
-				}
-				if css[i] == '\\' {
-					i++
-				} else if css[i] == c {
-					break
-				}
-			}
-		case '/':
-			if i+1 < len(css) && css[i+1] == '*' {
-				end := strings.Index(css[i+2:], "*/")
-				if end < 0 {
-					return false
-				}
-				i += 2 + end + 1
-			}
-		}
-	}
-	return depth == 0
 }

@@ -31,11 +31,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -108,6 +110,16 @@ type Bus struct {
 	rooms  map[string]*room
 	schema state.Schema // of the features that came up so far
 
+	// changing is held while features change, so that an older schema is never
+	// installed after a newer one. It is taken before all other locks.
+	changing sync.Mutex
+
+	// leasing is held from a change of the leases until every room knows it. It is
+	// taken before all other locks.
+	leasing sync.Mutex
+
+	caughtUp atomic.Bool // the log has been read to where it was at the start
+
 	joins *joins
 
 	run struct {
@@ -168,6 +180,7 @@ func (b *Bus) Run(ctx context.Context) error {
 		f := b.features[name]
 		b.spawn(func(ctx context.Context) { b.serveLane(ctx, f) })
 	}
+	b.spawn(b.catchUp)
 	b.spawn(b.keepPresence)
 	b.spawn(b.sweep)
 	return b.tail(ctx)
@@ -198,6 +211,9 @@ func (b *Bus) Ready() error {
 	if err := b.cfg.Engine.Ready(); err != nil {
 		return err
 	}
+	if !b.caughtUp.Load() {
+		return errors.New("reading the log")
+	}
 	var missing []string
 	for _, name := range b.order {
 		if _, known := b.features[name].manifest(); !known {
@@ -210,11 +226,31 @@ func (b *Bus) Ready() error {
 	return nil
 }
 
+// catchUp waits until the log has been read to where it is now. Events are taken
+// only then: one that is sent again must be recognised.
+func (b *Bus) catchUp(ctx context.Context) {
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		_, ends, err := b.cfg.Engine.Load(ctx, "home")
+		if err == nil {
+			for site, end := range ends {
+				b.applied.wait(ctx, site, end)
+			}
+			b.caughtUp.Store(ctx.Err() == nil)
+			return
+		}
+		if !sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
 // tail merges what the logs say, until ctx ends.
 func (b *Bus) tail(ctx context.Context) error {
 	// What is older than the memory of event ids is of no use: rooms are loaded
 	// from the state.
-	from := engine.Positions{b.cfg.Engine.Site(): {MS: time.Now().Add(-b.seen.keep).UnixMilli()}}
+	own := b.cfg.Engine.Site()
+	from := engine.Positions{own: {MS: time.Now().Add(-b.seen.keep).UnixMilli()}}
+	b.applied.reached(own, from[own])
 	wait := 100 * time.Millisecond
 	for {
 		err := b.cfg.Engine.Tail(ctx, from, func(ds []engine.Delivery) error {
@@ -259,7 +295,9 @@ func (b *Bus) merge(ds []engine.Delivery) {
 		}
 	}
 	for _, d := range ds {
-		b.applied.reached(d.Site, d.ID)
+		if !d.Gap {
+			b.applied.reached(d.Site, d.ID)
+		}
 	}
 }
 
@@ -272,10 +310,7 @@ func (b *Bus) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for _, binary := range b.leases.expire(3 * b.cfg.Beat) {
-				b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "binary stopped beating", slog.String("binary", binary))
-				b.setLive(binary, false)
-			}
+			b.expireLeases(ctx)
 			b.tendRooms()
 		}
 	}

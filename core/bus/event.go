@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/state"
@@ -82,8 +82,8 @@ func (b *Bus) Dispatch(req Request, done func(Outcome)) {
 		b.metrics.events.WithLabelValues(name, string(o.Status)).Inc()
 		done(o)
 	}
-	if req.ID == "" || len(req.ID) > maxID || !utf8.ValidString(req.ID) {
-		count(Outcome{Status: Invalid, Sentence: fmt.Sprintf("\"id\" must be a text of 1 to %d bytes.", maxID)})
+	if !validID(req.ID) {
+		count(Outcome{Status: Invalid, Sentence: fmt.Sprintf("\"id\" must be 1 to %d letters, digits, - and _.", maxID)})
 		return
 	}
 	key := req.Person.User + "/" + req.ID
@@ -93,6 +93,12 @@ func (b *Bus) Dispatch(req Request, done func(Outcome)) {
 	if o := b.admit(key, req); o.Status != OK {
 		b.seen.end(key, o)
 	}
+}
+
+func validID(id string) bool {
+	return id != "" && len(id) <= maxID && !strings.ContainsFunc(id, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z')
+	})
 }
 
 // admit checks an event and puts it into its feature's lane.
@@ -114,7 +120,7 @@ func (b *Bus) admit(key string, req Request) Outcome {
 	if err != nil {
 		return Outcome{Status: Invalid, Sentence: err.Error()}
 	}
-	if err := b.cfg.Engine.Ready(); err != nil {
+	if b.cfg.Engine.Ready() != nil || !b.caughtUp.Load() {
 		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
 	}
 	if !f.isUp() {
@@ -164,28 +170,72 @@ func (b *Bus) Do(ctx context.Context, req Request) Outcome {
 // laneBatch is how many events one call of Handle and one batch of the log hold.
 const laneBatch = 64
 
+// maxStrikes is how often a feature may fail while it has an event in hand before
+// the event is given up: its own fault, perhaps, or only bad company.
+const maxStrikes = 3
+
+// lane is what serveLane knows of a feature.
+type lane struct {
+	feature *feature
+	strikes map[string]int // by the key of an event that a feature failed with
+	held    []job          // taken from the queue, for the next batch
+}
+
 // serveLane takes a feature's events through it, in order, until ctx ends.
 func (b *Bus) serveLane(ctx context.Context, f *feature) {
-	jobs := make([]job, 0, laneBatch)
+	l := lane{feature: f, strikes: map[string]int{}}
 	for {
-		select {
-		case <-ctx.Done():
+		jobs, ok := l.batch(ctx)
+		if !ok {
+			b.endAll(l.held, Outcome{Status: Unavailable, Sentence: sayStoreAway})
 			b.emptyLane(f)
 			return
-		case j := <-f.lane:
-			jobs = append(jobs[:0], j)
 		}
-	more:
-		for len(jobs) < laneBatch {
-			select {
-			case j := <-f.lane:
-				jobs = append(jobs, j)
-			default:
-				break more
-			}
-		}
-		b.handle(ctx, f, jobs)
+		b.handle(ctx, &l, jobs)
 	}
+}
+
+// batch waits for the next events, as many as there are. One that a feature failed
+// with before goes alone, so that it costs no others.
+func (l *lane) batch(ctx context.Context) (jobs []job, ok bool) {
+	jobs, l.held = l.held, nil
+	if len(jobs) == 0 {
+		select {
+		case <-ctx.Done():
+			return nil, false
+		case j := <-l.feature.lane:
+			jobs = append(jobs, j)
+		}
+	}
+	for len(jobs) < laneBatch && l.strikes[jobs[0].key] == 0 {
+		select {
+		case j := <-l.feature.lane:
+			if l.strikes[j.key] > 0 {
+				l.held = append(l.held, j)
+				return jobs, true
+			}
+			jobs = append(jobs, j)
+		default:
+			return jobs, true
+		}
+	}
+	return jobs, true
+}
+
+// strike notes that the feature failed with jobs in hand and returns what they are
+// told.
+func (l *lane) strike(jobs []job) Outcome {
+	if len(l.strikes) > laneSize { // of events that were never sent again
+		clear(l.strikes)
+	}
+	for _, j := range jobs {
+		l.strikes[j.key]++
+	}
+	if len(jobs) == 1 && l.strikes[jobs[0].key] >= maxStrikes {
+		delete(l.strikes, jobs[0].key)
+		return Outcome{Status: Failed, Sentence: sayFailed}
+	}
+	return Outcome{Status: Unavailable, Sentence: sayFeatureAway}
 }
 
 // emptyLane answers what waits when the bus stops.
@@ -202,21 +252,35 @@ func (b *Bus) emptyLane(f *feature) {
 
 // handle takes a batch of events through a feature and into the log, and answers
 // them.
-func (b *Bus) handle(ctx context.Context, f *feature, jobs []job) {
-	events := make([]plugins.Event, len(jobs))
+func (b *Bus) handle(ctx context.Context, l *lane, jobs []job) {
+	f := l.feature
 	states := map[string]plugins.State{}
-	for i, j := range jobs {
-		events[i] = j.event
-		if _, ok := states[j.event.Room]; ok {
+	unloaded := map[string]bool{}
+	for _, j := range jobs {
+		room := j.event.Room
+		if _, known := states[room]; known || unloaded[room] {
 			continue
 		}
-		s, err := b.stateFor(ctx, f.name, j.event.Room)
-		if err != nil {
-			b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
-			return
+		if s, err := b.stateFor(ctx, f.name, room); err != nil {
+			unloaded[room] = true
+		} else {
+			states[room] = s
 		}
-		states[j.event.Room] = s
 	}
+	jobs = slices.DeleteFunc(jobs, func(j job) bool {
+		if unloaded[j.event.Room] {
+			b.seen.end(j.key, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+		}
+		return unloaded[j.event.Room]
+	})
+	if len(jobs) == 0 {
+		return
+	}
+	events := make([]plugins.Event, len(jobs))
+	for i, j := range jobs {
+		events[i] = j.event
+	}
+	wasUp := f.isUp()
 	outcomes, err := f.carrier.Handle(ctx, events, states)
 	if err == nil && len(outcomes) != len(jobs) {
 		err = fmt.Errorf("%d outcomes for %d events", len(outcomes), len(jobs))
@@ -226,10 +290,17 @@ func (b *Bus) handle(ctx context.Context, f *feature, jobs []job) {
 			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "events not handled",
 				slog.String("feature", f.name), slog.Int("events", len(jobs)), slog.Any("err", err))
 		}
-		b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayFeatureAway})
+		o := Outcome{Status: Unavailable, Sentence: sayFeatureAway}
+		if wasUp && ctx.Err() == nil {
+			o = l.strike(jobs)
+		}
+		b.endAll(jobs, o)
 		return
 	}
 
+	for _, j := range jobs {
+		delete(l.strikes, j.key)
+	}
 	manifest, _ := f.manifest()
 	var batch engine.Batch
 	var taken []job
@@ -276,6 +347,11 @@ func (b *Bus) append(ctx context.Context, f *feature, batch engine.Batch, jobs [
 	}
 }
 
+// clip cuts a sentence to the size that is shown, between characters.
+func clip(sentence string) string {
+	return strings.ToValidUTF8(sentence[:min(len(sentence), plugins.MaxSentenceSize)], "")
+}
+
 func (b *Bus) endAll(jobs []job, o Outcome) {
 	for _, j := range jobs {
 		b.seen.end(j.key, o)
@@ -290,7 +366,7 @@ func (b *Bus) changes(ctx context.Context, m plugins.Manifest, j job, o plugins.
 		return nil, Outcome{Status: Failed, Sentence: sayFailed}
 	}
 	if refusal, ok := errors.AsType[*plugins.Refusal](o.Err); ok {
-		return nil, Outcome{Status: Invalid, Sentence: clipTo(refusal.Sentence, plugins.MaxSentenceSize)}
+		return nil, Outcome{Status: Invalid, Sentence: clip(refusal.Sentence)}
 	}
 	if errors.Is(o.Err, plugins.ErrUnavailable) { // the batch ran out of time before it
 		return nil, Outcome{Status: Unavailable, Sentence: sayFeatureAway}

@@ -70,7 +70,7 @@ func TestBus_Dispatch_outcomes(t *testing.T) {
 			"unknown feature":  {func(r *bus.Request) { r.Target = "other#add" }, bus.Outcome{Status: bus.Forbidden, Sentence: "There is nothing here that does that."}},
 			"unknown event":    {func(r *bus.Request) { r.Target = "demo#other" }, bus.Outcome{Status: bus.Forbidden, Sentence: "There is nothing here that does that."}},
 			"bad room":         {func(r *bus.Request) { r.Room = "a\x00" }, bus.Outcome{Status: bus.Forbidden, Sentence: "There is nothing here that does that."}},
-			"no id":            {func(r *bus.Request) { r.ID = "" }, bus.Outcome{Status: bus.Invalid, Sentence: `"id" must be a text of 1 to 64 bytes.`}},
+			"no id":            {func(r *bus.Request) { r.ID = "" }, bus.Outcome{Status: bus.Invalid, Sentence: `"id" must be 1 to 64 letters, digits, - and _.`}},
 			"missing field":    {func(r *bus.Request) { r.Fields = nil }, bus.Outcome{Status: bus.Invalid, Sentence: `"by" is missing.`}},
 			"field too large":  {by("10"), bus.Outcome{Status: bus.Invalid, Sentence: `"by" must be a whole number from -9 to 9.`}},
 			"refused":          {by("1"), bus.Outcome{Status: bus.Invalid, Sentence: "One is not enough."}},
@@ -78,7 +78,7 @@ func TestBus_Dispatch_outcomes(t *testing.T) {
 			"undeclared field": {by("3"), bus.Outcome{Status: bus.Failed, Sentence: failed}},
 			"wrong kind":       {by("4"), bus.Outcome{Status: bus.Failed, Sentence: failed}},
 		} {
-			req := request(name, "9")
+			req := request(strings.ReplaceAll(name, " ", "-"), "9")
 			tc.edit(&req)
 			if d := cmp.Diff(tc.want, n.do(t, req)); d != "" {
 				t.Errorf("%s: outcome (-want +got):\n%s", name, d)

@@ -51,6 +51,8 @@ func (b *Bus) FeatureChanged(s plugins.Status) {
 	if f == nil {
 		return
 	}
+	b.changing.Lock()
+	defer b.changing.Unlock()
 	f.mu.Lock()
 	was, before := f.up, f.m
 	f.up = s.Up

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -56,17 +55,6 @@ func restingFragment(feature string, up bool) fragment {
 	}
 	id := "page_rest-" + feature
 	return newFragment(plugins.Fragment{ID: id, HTML: `<p id="` + id + `" class="rest" role="status">` + text + `</p>`})
-}
-
-// clipTo cuts s to at most n bytes, between characters.
-func clipTo(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }
 
 func ops(ops ...dom.Operation) []dom.Operation { return ops }

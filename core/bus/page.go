@@ -2,6 +2,8 @@ package bus
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,7 +103,7 @@ func (s *screen) hasPersonal(viewer plugins.Person) bool {
 
 // Sync brings a page up to date that may have missed something: it shows the
 // fragments whose ids and revisions are in revs. reply is called with what is stale,
-// at any time until the room is unloaded or ctx ends, and never blocks.
+// from another goroutine, within about a second; it must not block.
 func (b *Bus) Sync(name string, viewer plugins.Person, revs map[string]string, reply func(ops ...dom.Operation)) {
 	b.spawn(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, viewTimeout)
@@ -118,42 +120,63 @@ func (b *Bus) Sync(name string, viewer plugins.Person, revs map[string]string, r
 		if err != nil {
 			return // the page keeps what it shows; renders reach it once the room is there
 		}
+		mine := b.byOwner(revs)
 		b.fresh(ctx, r, viewer, func(_ int, p *part) {
 			// Under the lock, so that nothing newer is broadcast between the look and
 			// the answer.
 			p.out.mu.Lock()
 			defer p.out.mu.Unlock()
-			if stale := p.stale(viewer, revs); len(stale) > 0 {
+			if rest := restingFragment(p.feature.name, p.feature.isUp()); revs[rest.id] != rest.rev {
+				reply(rest.morph())
+			}
+			if stale := p.stale(viewer, mine[p.feature.name]); len(stale) > 0 {
 				reply(stale...)
 			}
 		})
 	})
 }
 
-// stale returns the operations that bring a page up to date that shows revs; out.mu
-// is held.
-func (p *part) stale(viewer plugins.Person, revs map[string]string) []dom.Operation {
-	name := p.feature.name
-	var stale []dom.Operation
-	if rest := restingFragment(name, p.feature.isUp()); revs[rest.id] != rest.rev {
-		stale = append(stale, rest.morph())
+// byOwner sorts the revisions that a page shows by the feature they are of: an id
+// starts with its feature's name and a hyphen. Where the name of one feature begins
+// that of another, the longer one has it.
+func (b *Bus) byOwner(revs map[string]string) map[string]map[string]string {
+	owned := map[string]map[string]string{}
+	for id, rev := range revs {
+		owner := ""
+		for _, name := range b.order {
+			if strings.HasPrefix(id, name+"-") && len(name) > len(owner) {
+				owner = name
+			}
+		}
+		if owned[owner] == nil {
+			owned[owner] = map[string]string{}
+		}
+		owned[owner][id] = rev
 	}
-	stale = append(stale, corner(roomCorner(name), p.out.shown, revs)...)
-	return append(stale, corner(ownCorner(name), p.out.personal[viewer.User].fragments, revs)...)
+	return owned
 }
 
-// corner compares one corner of a page with what it should show. A page that lacks
-// one of the fragments gets the whole corner.
-func corner(id string, want []fragment, revs map[string]string) []dom.Operation {
+// stale returns the operations that bring the corner of a page up to date that
+// shows revs there; out.mu is held. Where one came or went, that is the whole
+// corner.
+func (p *part) stale(viewer plugins.Person, revs map[string]string) []dom.Operation {
+	shown, own := p.out.shown, p.out.personal[viewer.User].fragments
 	var stale []dom.Operation
-	for _, f := range want {
+	found := 0
+	for _, f := range slices.Concat(shown, own) {
 		rev, there := revs[f.id]
-		if !there {
-			return []dom.Operation{dom.MorphChildren("#"+id, join(want))}
+		if there {
+			found++
 		}
 		if rev != f.rev {
 			stale = append(stale, f.morph())
 		}
 	}
-	return stale
+	if found == len(revs) && found == len(shown)+len(own) {
+		return stale
+	}
+	return ops(
+		dom.MorphChildren("#"+roomCorner(p.feature.name), join(shown)),
+		dom.MorphChildren("#"+ownCorner(p.feature.name), join(own)),
+	)
 }

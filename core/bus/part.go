@@ -9,9 +9,13 @@ import (
 	"github.com/global-presence/presence/plugins"
 )
 
-// maxChanges is how many changes are handed to one Render; beyond it everything is
-// rendered.
+// maxChanges is how many changes of values are handed to one Render; beyond it
+// everything is rendered.
 const maxChanges = 1000
+
+// maxGroups is how many groups of Presence fields are handed to one Render, so that
+// a crowd that arrives at once comes in several.
+const maxGroups = 128
 
 // part is one feature in one room: what is to be rendered and what was.
 type part struct {
@@ -20,9 +24,10 @@ type part struct {
 
 	// Guarded by room.mu.
 
-	version   uint64           // counts changes
-	all       bool             // everything is to be rendered
-	changes   []plugins.Change // since the last render began
+	version   uint64                      // counts changes
+	all       bool                        // everything is to be rendered
+	values    []plugins.Change            // of other fields than Presence, since the last render began
+	groups    map[plugins.Change]struct{} // of Presence fields; as many as there are people, and never dropped
 	rendering bool
 	began     time.Time     // of the last render
 	timer     *time.Timer   // set while a render waits for its moment
@@ -60,21 +65,27 @@ type personal struct {
 const maxPersonal = 10_000
 
 func newPart(r *room, f *feature) *part {
-	return &part{room: r, feature: f, version: 1, all: true, out: screen{personal: map[string]personal{}}}
+	return &part{
+		room: r, feature: f, version: 1, all: true,
+		groups: map[plugins.Change]struct{}{}, out: screen{personal: map[string]personal{}},
+	}
 }
 
 // mark notes a change; room.mu is held.
 func (p *part) mark(c plugins.Change) {
 	p.version++
-	if c.Group != "" {
-		if slices.Contains(p.changes, c) {
-			return
+	switch {
+	case c.Group != "":
+		p.groups[c] = struct{}{}
+	case p.all: // which covers it, but for a volatile value
+		if c.ID == "" && c.Value != "" && len(p.values) < maxChanges {
+			p.values = append(p.values, c)
 		}
+	case len(p.values) == maxChanges:
+		p.values, p.all = nil, true
+	case c.Value != "" || c.ID != "" || !slices.Contains(p.values, c):
+		p.values = append(p.values, c)
 	}
-	if len(p.changes) == maxChanges {
-		p.changes, p.all = p.changes[:0], true
-	}
-	p.changes = append(p.changes, c)
 }
 
 // markAll notes that everything is to be rendered; room.mu is held.
@@ -137,7 +148,7 @@ func (b *Bus) kick(p *part) {
 }
 
 // dirty reports whether there is something to render; room.mu is held.
-func (p *part) dirty() bool { return p.all || len(p.changes) > 0 }
+func (p *part) dirty() bool { return p.all || len(p.values) > 0 || len(p.groups) > 0 }
 
 // awaitRender waits until what is known of p now is rendered. It returns an error
 // when that cannot be had soon; what was shown last is then the best there is.

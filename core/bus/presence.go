@@ -187,12 +187,26 @@ func (l *leases) live() []string {
 	return append(slices.Collect(maps.Keys(l.heard)), l.own)
 }
 
+// lease notes that a binary beats.
 func (b *Bus) lease(binary string) {
+	b.leasing.Lock()
+	defer b.leasing.Unlock()
 	if b.leases.beat(binary) {
 		b.setLive(binary, true)
 	}
 }
 
+// expireLeases ends the leases of binaries that missed three beats.
+func (b *Bus) expireLeases(ctx context.Context) {
+	b.leasing.Lock()
+	defer b.leasing.Unlock()
+	for _, binary := range b.leases.expire(3 * b.cfg.Beat) {
+		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "binary stopped beating", slog.String("binary", binary))
+		b.setLive(binary, false)
+	}
+}
+
+// setLive tells every room; b.leasing is held.
 func (b *Bus) setLive(binary string, live bool) {
 	for _, r := range b.loadedRooms() {
 		b.touch(r, func() []state.Change { return r.state.SetLive(binary, live) })

@@ -1,9 +1,12 @@
 package bus
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,81 +15,100 @@ import (
 	"github.com/global-presence/presence/plugins/markup"
 )
 
-// renderJob is one render of one part.
+// renderJob is one render of one part: the views that it takes, all of one state.
 type renderJob struct {
 	part    *part
 	version uint64
-	all     bool
-	changes []plugins.Change
-	state   plugins.State
+	all     bool             // the first view is for everything
+	groups  []plugins.Change // that the views after it tell of
+	views   []plugins.View
 }
 
 // startRender begins to render p; p.room.mu is held.
 func (b *Bus) startRender(p *part) {
-	job := renderJob{part: p, version: p.version, all: p.all, changes: p.changes}
-	var groups []string
-	for _, c := range p.changes {
-		if c.Group != "" {
-			groups = append(groups, c.Group)
-		}
+	job := renderJob{part: p, version: p.version, all: p.all, groups: slices.Collect(maps.Keys(p.groups))}
+	slices.SortFunc(job.groups, func(a, b plugins.Change) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Group, b.Group))
+	})
+	if p.all {
+		job.add(p, nil)
 	}
-	job.state = p.room.state.State(p.feature.name, groups)
+	changes := p.values
+	for chunk := range slices.Chunk(job.groups, maxGroups) {
+		job.add(p, append(changes, chunk...))
+		changes = nil
+	}
+	if len(changes) > 0 {
+		job.add(p, changes)
+	}
 	p.rendering, p.began = true, time.Now()
-	p.all, p.changes = false, nil
+	p.all, p.values = false, nil
+	clear(p.groups)
 	if p.next == nil {
 		p.next = make(chan struct{})
 	}
 	ok := b.spawn(func(ctx context.Context) {
-		unplaced, err := b.render(ctx, job)
+		rendered, full, err := b.render(ctx, job)
+		unplaced := b.publish(job, rendered, full, err == nil)
 		p.room.mu.Lock()
 		defer p.room.mu.Unlock()
-		b.endRender(job, unplaced, err)
+		b.endRender(job, full, unplaced, err)
 	})
 	if !ok {
-		b.endRender(job, false, errStopped)
+		b.endRender(job, false, false, errStopped)
 	}
 }
 
+// add adds a view of p's room as it is now.
+func (j *renderJob) add(p *part, changes []plugins.Change) {
+	var groups []string
+	for _, c := range changes {
+		if c.Group != "" {
+			groups = append(groups, c.Group)
+		}
+	}
+	j.views = append(j.views, plugins.View{
+		Feature: p.feature.name, Room: p.room.name, State: p.room.state.State(p.feature.name, groups), Changes: changes,
+	})
+}
+
 // endRender notes how a render went; p.room.mu is held.
-func (b *Bus) endRender(job renderJob, unplaced bool, err error) {
+func (b *Bus) endRender(job renderJob, full, unplaced bool, err error) {
 	p := job.part
 	p.rendering, p.renderErr = false, err
-	if err != nil { // to be tried again, with what was missed
-		p.all = true
-		p.changes = append(job.changes, p.changes...)
-	} else {
+	if err == nil {
 		p.done = job.version
+	} else { // to be tried again: everything, and the people that were missed
+		p.all = p.all || !full
+		for _, c := range job.groups {
+			p.groups[c] = struct{}{}
+		}
 	}
 	if unplaced {
 		p.markAll()
 	}
 	p.end()
-	b.kick(p)
+	if !errors.Is(err, errStopped) {
+		b.kick(p)
+	}
 }
 
-// render asks the feature for what is new and publishes it. It reports whether a
-// fragment came up of which only a full render tells where it belongs.
-func (b *Bus) render(ctx context.Context, job renderJob) (unplaced bool, err error) {
-	f := job.part.feature
-	view := plugins.View{Feature: f.name, Room: job.part.room.name, State: job.state}
-	var rendered []plugins.Fragment
-	if job.all {
-		if rendered, err = b.call(ctx, f, view); err != nil {
-			return false, err
-		}
-	}
-	if len(job.changes) > 0 {
-		view.Changes = job.changes
-		changed, err := b.call(ctx, f, view)
+// render asks the feature for the views of a job. It returns what it got before an
+// error, and whether that holds everything that everybody sees.
+func (b *Bus) render(ctx context.Context, job renderJob) (rendered []plugins.Fragment, full bool, err error) {
+	for i, v := range job.views {
+		fragments, err := b.call(ctx, job.part.feature, v)
 		if err != nil {
-			return false, err
+			return rendered, full, err
 		}
-		if job.all { // everybody's are there already
-			changed = slices.DeleteFunc(changed, func(f plugins.Fragment) bool { return f.Audience == plugins.Audience{} })
+		if job.all && i == 0 {
+			full = true
+		} else if job.all { // everybody's are there already
+			fragments = slices.DeleteFunc(fragments, func(f plugins.Fragment) bool { return f.Audience == plugins.Audience{} })
 		}
-		rendered = append(rendered, changed...)
+		rendered = append(rendered, fragments...)
 	}
-	return b.publish(job, rendered), nil
+	return rendered, full, nil
 }
 
 // call renders a view and checks what comes back.
@@ -108,23 +130,36 @@ func (b *Bus) call(ctx context.Context, f *feature, v plugins.View) ([]plugins.F
 	return fragments, nil
 }
 
-// publish remembers what was rendered and broadcasts what is new.
-func (b *Bus) publish(job renderJob, rendered []plugins.Fragment) (unplaced bool) {
+// publish remembers what was rendered and broadcasts what is new. full says that
+// rendered holds everything that everybody sees, and complete that it holds what
+// every group of the job sees. It reports whether a fragment came up of which only a
+// full render tells where it belongs.
+func (b *Bus) publish(job renderJob, rendered []plugins.Fragment, full, complete bool) (unplaced bool) {
 	p, s := job.part, &job.part.out
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.version = job.version
+	if complete {
+		s.version = job.version
+	}
+	if full {
+		clear(s.personal) // everything may have changed for everybody
+	}
+	gone := map[string]bool{} // users whose fragments are not to be kept
+	for _, c := range job.groups {
+		gone[c.Group] = true
+	}
 
 	var ops []dom.Operation
 	var all []fragment
 	for _, f := range rendered {
 		shown := newFragment(f)
 		if f.Audience != (plugins.Audience{}) {
+			delete(gone, f.Audience.User)
 			b.publishPersonal(p, f, shown)
 			continue
 		}
 		i := s.index(f.ID)
-		if job.all {
+		if full {
 			all = append(all, shown)
 		} else if i < 0 {
 			unplaced = true
@@ -134,18 +169,21 @@ func (b *Bus) publish(job renderJob, rendered []plugins.Fragment) (unplaced bool
 			continue
 		}
 		s.shown[i] = shown
-		if len(f.Patch) > 0 && !job.all {
+		if len(f.Patch) > 0 && !full {
 			ops = append(ops, f.Patch...)
 			ops = append(ops, dom.SetAttribute("#"+shown.id, revAttribute, shown.rev))
 		} else {
 			ops = append(ops, shown.morph())
 		}
 	}
-	if job.all {
+	if full {
 		if !sameIDs(s.shown, all) { // one came, went or moved
 			ops = []dom.Operation{dom.MorphChildren("#"+roomCorner(p.feature.name), join(all))}
 		}
 		s.shown = all
+	}
+	for user := range gone {
+		delete(s.personal, user)
 	}
 	b.broadcast(p.room.name, plugins.Audience{}, ops)
 	return unplaced
@@ -190,22 +228,29 @@ func (b *Bus) ensurePersonal(ctx context.Context, p *part, viewer plugins.Person
 		if err != nil {
 			return err
 		}
-		if p.out.keepPersonal(version, viewer, rendered) {
-			return nil
+		kept, err := p.out.keepPersonal(version, viewer, rendered)
+		if kept || err != nil {
+			return err
 		}
 	}
 }
 
 // keepPersonal stores what viewer sees, unless something newer was published since
 // it was rendered, of which it may lack a change.
-func (s *screen) keepPersonal(version uint64, viewer plugins.Person, rendered []plugins.Fragment) bool {
+func (s *screen) keepPersonal(version uint64, viewer plugins.Person, rendered []plugins.Fragment) (kept bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.version > version {
-		return false
+		return false, nil
 	}
 	own := personal{viewer: viewer}
 	for _, f := range rendered {
+		switch {
+		case f.Audience != plugins.Audience{User: viewer.User}:
+			return false, fmt.Errorf("fragment %q for one person: its audience is another", f.ID)
+		case s.index(f.ID) >= 0:
+			return false, fmt.Errorf("fragment %q for one person: everybody has one of that id", f.ID)
+		}
 		own.fragments = append(own.fragments, newFragment(f))
 	}
 	if _, known := s.personal[viewer.User]; !known && len(s.personal) >= maxPersonal {
@@ -215,7 +260,7 @@ func (s *screen) keepPersonal(version uint64, viewer plugins.Person, rendered []
 		}
 	}
 	s.personal[viewer.User] = own
-	return true
+	return true, nil
 }
 
 func (b *Bus) broadcast(room string, a plugins.Audience, ops []dom.Operation) {

@@ -145,7 +145,7 @@ func TestBus_Sync_corner(t *testing.T) {
 		for _, op := range ops {
 			got = append(got, op.String())
 		}
-		if d := cmp.Diff([]string{"morph #page_rest-demo", "morph #page_room-demo"}, got); d != "" {
+		if d := cmp.Diff([]string{"morph #page_rest-demo", "morph #page_room-demo", "morph #page_own-demo"}, got); d != "" {
 			t.Fatalf("operations (-want +got):\n%s", d)
 		}
 		if want := `<p id="demo-count">0</p><p id="demo-here">0 people</p>`; strip(ops[1].HTML()) != want {

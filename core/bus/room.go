@@ -202,6 +202,17 @@ func (b *Bus) renewRooms() {
 	}
 }
 
+// idle reports whether nobody looks at r and nothing is under way that a room of
+// the same name could be overtaken by; r.mu is held.
+func (r *room) idle() bool {
+	for _, p := range r.parts {
+		if p.rendering {
+			return false
+		}
+	}
+	return r.sessions == 0 && r.views == 0 && r.loading == nil
+}
+
 // tendRooms drops rooms that nobody looks at, those idle for long and the idlest
 // ones when there are too many, and tries again to load those that somebody does
 // look at.
@@ -213,7 +224,7 @@ func (b *Bus) tendRooms() {
 	var idles []idle
 	for _, r := range b.loadedRooms() {
 		r.mu.Lock()
-		if r.sessions == 0 && r.views == 0 {
+		if r.idle() {
 			idles = append(idles, idle{r, r.used})
 		} else {
 			b.startLoad(r)
@@ -227,7 +238,7 @@ func (b *Bus) tendRooms() {
 		}
 		b.mu.Lock()
 		x.r.mu.Lock()
-		if x.r.sessions == 0 && x.r.views == 0 && x.r.used.Equal(x.used) {
+		if x.r.idle() && x.r.used.Equal(x.used) {
 			x.r.closed = true
 			delete(b.rooms, x.r.name)
 			for _, p := range x.r.parts {

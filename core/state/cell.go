@@ -39,8 +39,8 @@ type Cell struct {
 	Value string `json:"v,omitempty"`
 
 	// Removed marks a tombstone: a register without a value or a member who
-	// left. A register's is kept for ever (it is one a declared field): were it
-	// dropped, an older value of another site would come back.
+	// left. A register's is kept for ever, which costs one cell for each field
+	// that a manifest declares: were it dropped, an older value of another site would come back.
 	Removed bool `json:"x,omitempty"`
 }
 
@@ -70,6 +70,8 @@ func CheckRoom(name string) error {
 	first, _ := utf8.DecodeRuneInString(name)
 	last, _ := utf8.DecodeLastRuneInString(name)
 	switch {
+	case name == "." || name == "..":
+		return fmt.Errorf("room name %q: browsers take it for another address", name)
 	case name == "" || len(name) > MaxRoomSize:
 		return fmt.Errorf("room name of %d bytes: want 1 to %d", len(name), MaxRoomSize)
 	case !utf8.ValidString(name):

@@ -70,7 +70,7 @@ func TestCheckRoom(t *testing.T) {
 			t.Errorf("CheckRoom(%q) = %v, want nil", name, err)
 		}
 	}
-	for _, name := range []string{"", " home", "home\u00a0", "a\nb", "a\x00", "\xff", "a\u202eb", strings.Repeat("x", state.MaxRoomSize+1)} {
+	for _, name := range []string{"", " home", "home\u00a0", "a\nb", "a\x00", "\xff", "a\u202eb", ".", "..", strings.Repeat("x", state.MaxRoomSize+1)} {
 		if err := state.CheckRoom(name); err == nil {
 			t.Errorf("CheckRoom(%q) = nil, want an error", name)
 		}

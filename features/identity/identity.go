@@ -31,10 +31,6 @@ func (feature) Handle(_ context.Context, ev plugins.Event, _ plugins.State) ([]p
 }
 
 // Render implements [plugins.Feature]. There is nothing for the room as a whole.
-//
-// A tab's regions are its own, since two tabs of one person may be connected in
-// different places; so the fragment is for the tab where that is known, and for
-// the person's page otherwise.
 func (feature) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
 	if !v.Personal() {
 		return nil, nil
@@ -43,10 +39,6 @@ func (feature) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment, 
 	if err != nil {
 		return nil, err
 	}
-	if v.Viewer.Session != "" {
-		fragments[0].Audience.Session = v.Viewer.Session
-	} else {
-		fragments[0].Audience.User = v.Viewer.User
-	}
+	fragments[0].Audience.User = v.Viewer.User
 	return fragments, nil
 }

@@ -15,7 +15,6 @@ func TestFeature_Render(t *testing.T) {
 	}{
 		{"room", plugins.Person{}},
 		{"page", plugins.Person{User: "k7qf2m3xw5aab2cd", Region: "lhr", Edge: "ams"}},
-		{"tab", plugins.Person{User: "k7qf2m3xw5aab2cd", Session: "s1", Region: "syd", Edge: "zzz"}},
 		{"hostile", plugins.Person{User: `<">'&`, Region: "<i>", Edge: `"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

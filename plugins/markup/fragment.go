@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/global-presence/presence/plugins"
 	"github.com/global-presence/presence/plugins/dom"
@@ -17,17 +16,27 @@ import (
 // that reach beyond the feature. One fault spoils the lot: half a corner is worse
 // than the one that was there.
 func Fragments(feature string, fragments []plugins.Fragment) error {
-	if len(fragments) > plugins.MaxFragments {
-		return fmt.Errorf("%d fragments: at most %d are allowed", len(fragments), plugins.MaxFragments)
-	}
 	type place struct {
 		id       string
 		audience plugins.Audience
 	}
+	type total struct{ fragments, bytes int }
 	seen := make(map[place]bool, len(fragments))
+	totals := map[plugins.Audience]total{}
 	for _, f := range fragments {
 		if len(f.HTML) > plugins.MaxFragmentSize {
-			return fmt.Errorf("fragment %q: %d bytes of HTML: at most %d are allowed", clip(f.ID), len(f.HTML), plugins.MaxFragmentSize)
+			id := strings.ToValidUTF8(f.ID[:min(len(f.ID), 64)], "")
+			return fmt.Errorf("fragment %q: %d bytes of HTML: at most %d are allowed", id, len(f.HTML), plugins.MaxFragmentSize)
+		}
+		t := totals[f.Audience]
+		t.fragments++
+		t.bytes += len(f.HTML)
+		totals[f.Audience] = t
+		if t.fragments > plugins.MaxFragments {
+			return fmt.Errorf("more than %d fragments for the same people", plugins.MaxFragments)
+		}
+		if t.bytes > plugins.MaxCornerSize {
+			return fmt.Errorf("more than %d bytes of HTML for the same people", plugins.MaxCornerSize)
 		}
 		if err := Check(feature, f.ID, f.HTML); err != nil {
 			return err
@@ -67,6 +76,8 @@ func patch(feature string, f plugins.Fragment) error {
 			return fmt.Errorf("operation %s: want one that changes one element, named by its id", op)
 		case !belongs(feature, sel[1:]):
 			return fmt.Errorf("operation %s: the element is not %s's", op, feature)
+		case op.Name() == "graft" || op.Name() == "dispatchEvent": // one leaves the corner, the other acts for people
+			return fmt.Errorf("operation %s: not in a patch", op)
 		case !harmless(op.Attribute()) || !harmless(op.Property()):
 			return fmt.Errorf("operation %s: may not change %q", op, op.Attribute()+op.Property())
 		}
@@ -105,17 +116,4 @@ func inserted(feature, html string) error {
 		}
 	}
 	return fault
-}
-
-// clip cuts s for a message, between characters.
-func clip(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	n := most
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }

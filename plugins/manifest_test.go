@@ -1,0 +1,185 @@
+package plugins_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/global-presence/presence/plugins"
+)
+
+// lamp is a manifest that has one of everything.
+func lamp() plugins.Manifest {
+	return plugins.Manifest{
+		Name: "lamp-2", Title: "Lamp", Personal: true,
+		State: []plugins.Field{
+			{Name: "light", Kind: plugins.Register},
+			{Name: "clicks", Kind: plugins.Counter},
+			{Name: "said", Kind: plugins.List, Cap: plugins.MaxListSize},
+			{Name: "people", Kind: plugins.Presence, By: plugins.ByRegion},
+			{Name: "mine", Kind: plugins.Presence, By: plugins.ByUser},
+			{Name: "flash_1", Kind: plugins.Volatile},
+		},
+		Events: []plugins.EventType{
+			{Name: "set", Rate: 1000, Burst: 10000, Fields: []plugins.Param{
+				{Name: "on", Type: plugins.Bool},
+				{Name: "by", Type: plugins.Int, Min: -1, Max: 1},
+				{Name: "note", Type: plugins.Text, Max: plugins.MaxTextSize, Optional: true},
+				{Name: "colour", Type: plugins.Choice, Choices: []string{"red", "blue"}},
+			}},
+			{Name: "switch-off"},
+		},
+		Style: ":scope { color: red }",
+	}
+}
+
+func TestManifest_Validate(t *testing.T) {
+	t.Run("OK", func(t *testing.T) {
+		for name, m := range map[string]plugins.Manifest{
+			"Full":    lamp(),
+			"Least":   {Name: "a", Title: "A"},
+			"Longest": {Name: "a" + strings.Repeat("-", 31), Title: strings.Repeat("t", plugins.MaxSentenceSize), Style: "/*" + strings.Repeat("x", plugins.MaxStyleSize-4) + "*/"},
+		} {
+			if err := m.Validate(); err != nil {
+				t.Errorf("%s: Validate() = %v, want nil", name, err)
+			}
+		}
+	})
+
+	for _, tt := range []struct {
+		name  string
+		spoil func(*plugins.Manifest)
+		want  string // a part of the one line it costs
+	}{
+		{"NameMissing", func(m *plugins.Manifest) { m.Name = "" }, `name ""`},
+		{"NameOfCapitals", func(m *plugins.Manifest) { m.Name = "Lamp" }, `name "Lamp"`},
+		{"NameOfUnderscore", func(m *plugins.Manifest) { m.Name = "my_lamp" }, `name "my_lamp"`},
+		{"NameOfDigit", func(m *plugins.Manifest) { m.Name = "2lamp" }, `name "2lamp"`},
+		{"NameOfLineBreak", func(m *plugins.Manifest) { m.Name = "lamp\n" }, `name "lamp\n"`},
+		{"NameTooLong", func(m *plugins.Manifest) { m.Name = strings.Repeat("a", 33) }, "at most 32"},
+		{"TitleMissing", func(m *plugins.Manifest) { m.Title = "" }, `title ""`},
+		{"TitleTooLong", func(m *plugins.Manifest) { m.Title = strings.Repeat("t", plugins.MaxSentenceSize+1) }, "title"},
+		{"TitleOfTwoLines", func(m *plugins.Manifest) { m.Title = "a\nb" }, `title "a\nb"`},
+		{"StyleTooLong", func(m *plugins.Manifest) { m.Style = strings.Repeat(" ", plugins.MaxStyleSize+1) }, "style"},
+		{"StyleNotUTF8", func(m *plugins.Manifest) { m.Style = "a{}\xff" }, "UTF-8"},
+		{"StyleUnbalanced", func(m *plugins.Manifest) { m.Style = "a{" }, "style: "},
+		{"StateTwice", func(m *plugins.Manifest) {
+			m.State = append(m.State, plugins.Field{Name: "light", Kind: plugins.Register})
+		}, `state field "light": declared twice`},
+		{"StateName", func(m *plugins.Manifest) { m.State[0].Name = "my-light" }, `state field "my-light"`},
+		{"KindMissing", func(m *plugins.Manifest) { m.State[0].Kind = 0 }, `state field "light": unknown kind 0`},
+		{"KindUnknown", func(m *plugins.Manifest) { m.State[0].Kind = plugins.Volatile + 1 }, "unknown kind 6"},
+		{"CapMissing", func(m *plugins.Manifest) { m.State[2].Cap = 0 }, `state field "said": cap 0`},
+		{"CapTooLarge", func(m *plugins.Manifest) { m.State[2].Cap = plugins.MaxListSize + 1 }, `state field "said": cap 1001`},
+		{"CapElsewhere", func(m *plugins.Manifest) { m.State[1].Cap = 3 }, `state field "clicks": only a list has a cap`},
+		{"GroupingMissing", func(m *plugins.Manifest) { m.State[3].By = 0 }, `state field "people": want by region or by user`},
+		{"GroupingUnknown", func(m *plugins.Manifest) { m.State[3].By = plugins.ByUser + 1 }, `state field "people": want by region or by user`},
+		{"GroupingElsewhere", func(m *plugins.Manifest) { m.State[0].By = plugins.ByUser }, `state field "light": only presence is grouped`},
+		{"EventTwice", func(m *plugins.Manifest) { m.Events = append(m.Events, plugins.EventType{Name: "set"}) }, `event "set": declared twice`},
+		{"EventName", func(m *plugins.Manifest) { m.Events[1].Name = "switch_off" }, `event "switch_off"`},
+		{"RateNegative", func(m *plugins.Manifest) { m.Events[1].Rate = -1 }, `event "switch-off": rate -1`},
+		{"RateTooLarge", func(m *plugins.Manifest) { m.Events[1].Rate = 1001 }, "rate 1001"},
+		{"BurstNegative", func(m *plugins.Manifest) { m.Events[1].Burst = -1 }, "burst -1"},
+		{"BurstTooLarge", func(m *plugins.Manifest) { m.Events[1].Burst = 10001 }, "burst 10001"},
+		{"ParamTwice", func(m *plugins.Manifest) { m.Events[0].Fields[1] = m.Events[0].Fields[0] }, `event "set": field "on" declared twice`},
+		{"ParamName", func(m *plugins.Manifest) { m.Events[0].Fields[0].Name = "ON" }, `event "set": field "ON"`},
+		{"TypeMissing", func(m *plugins.Manifest) { m.Events[0].Fields[0].Type = 0 }, `event "set": field "on": unknown type 0`},
+		{"TypeUnknown", func(m *plugins.Manifest) { m.Events[0].Fields[0].Type = plugins.Choice + 1 }, "unknown type 5"},
+		{"MinOverMax", func(m *plugins.Manifest) { m.Events[0].Fields[1].Min = 2 }, `field "by": min 2 is more than max 1`},
+		{"TextNegative", func(m *plugins.Manifest) { m.Events[0].Fields[2].Min = -1 }, `field "note": want a length of 0 to 1024`},
+		{"TextTooLong", func(m *plugins.Manifest) { m.Events[0].Fields[2].Max = plugins.MaxTextSize + 1 }, `field "note": want a length of 0 to 1024`},
+		{"BoolBounded", func(m *plugins.Manifest) { m.Events[0].Fields[0].Max = 1 }, `field "on": only a text and an int`},
+		{"ChoiceBounded", func(m *plugins.Manifest) { m.Events[0].Fields[3].Max = 1 }, `field "colour": only a text and an int`},
+		{"ChoicesMissing", func(m *plugins.Manifest) { m.Events[0].Fields[3].Choices = nil }, `field "colour": want 1 to 100 choices`},
+		{"ChoicesTooMany", func(m *plugins.Manifest) { m.Events[0].Fields[3].Choices = make([]string, 101) }, `field "colour": want 1 to 100 choices`},
+		{"ChoicesElsewhere", func(m *plugins.Manifest) { m.Events[0].Fields[0].Choices = []string{"yes"} }, `field "on": only a choice has choices`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := lamp()
+			tt.spoil(&m)
+			err := m.Validate()
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("Validate() = %v, want an error with %s", err, tt.want)
+			}
+			if strings.Contains(strings.TrimSpace(err.Error()), "\n") {
+				t.Errorf("one fault costs more than one line:\n%v", err)
+			}
+		})
+	}
+}
+
+// An author must not have to find faults one by one.
+func TestManifest_Validate_AllAtOnce(t *testing.T) {
+	m := lamp()
+	m.Name, m.Title, m.Style = "Lamp", "", "a{"
+	m.State[0].Kind, m.State[2].Cap = 0, 0
+	m.Events[0].Rate, m.Events[0].Fields[0].Type, m.Events[1].Name = -1, 0, "Off"
+	m.Events[0].Fields[1].Min = 2
+	err := m.Validate()
+	if err == nil {
+		t.Fatal("Validate() = nil, want an error")
+	}
+	for _, want := range []string{
+		`manifest of "Lamp"`, `name "Lamp"`, "title", "style", `"light"`, `"said"`, "rate -1", `"on"`, `"by"`, `event "Off"`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("Validate() does not tell of %s:\n%v", want, err)
+		}
+	}
+}
+
+func TestManifest_Lookup(t *testing.T) {
+	m := lamp()
+	if e, ok := m.Event("switch-off"); !ok || e.Name != "switch-off" {
+		t.Errorf("Event(switch-off) = %v, %v", e, ok)
+	}
+	if e, ok := m.Event("smash"); ok || e.Name != "" {
+		t.Errorf("Event(smash) = %v, %v, want none", e, ok)
+	}
+	if f, ok := m.Field("said"); !ok || f.Cap != plugins.MaxListSize {
+		t.Errorf("Field(said) = %v, %v", f, ok)
+	}
+	if f, ok := m.Field("set"); ok || f.Name != "" {
+		t.Errorf("Field(set) = %v, %v, want none", f, ok)
+	}
+}
+
+func TestMutation_Check(t *testing.T) {
+	long := strings.Repeat("x", plugins.MaxValueSize)
+	for _, tt := range []struct {
+		name     string
+		mutation plugins.Mutation
+		want     string // "" for none
+	}{
+		{"Set", plugins.Set("light", long), ""},
+		{"Unset", plugins.Unset("light"), ""},
+		{"Add", plugins.Add("clicks", -3), ""},
+		{"Push", plugins.Push("said", "hello"), ""},
+		{"Signal", plugins.Signal("flash_1", ""), ""},
+		{"ErrUnknownField", plugins.Set("dark", "1"), "declares no such field"},
+		{"ErrNoField", plugins.Mutation{Op: plugins.OpSet}, "declares no such field"},
+		{"ErrNoOp", plugins.Mutation{Field: "light"}, "operation 0 does not fit"},
+		{"ErrUnknownOp", plugins.Mutation{Field: "light", Op: plugins.OpSignal + 1}, "operation 6 does not fit"},
+		{"ErrSetCounter", plugins.Set("clicks", "1"), "does not fit kind 2"},
+		{"ErrAddRegister", plugins.Add("light", 1), "does not fit kind 1"},
+		{"ErrPushVolatile", plugins.Push("flash_1", "x"), "does not fit kind 5"},
+		{"ErrSignalList", plugins.Signal("said", "x"), "does not fit kind 3"},
+		{"ErrUnsetList", plugins.Unset("said"), "does not fit kind 3"},
+		{"ErrPresence", plugins.Set("people", "x"), "does not fit kind 4"},
+		{"ErrTooLong", plugins.Set("light", long+"x"), "at most 4096 are allowed"},
+		{"ErrNotUTF8", plugins.Push("said", "\xff"), "not UTF-8"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := tt.mutation.Check(lamp())
+			if tt.want == "" && err != nil {
+				t.Errorf("Check() = %v, want nil", err)
+			}
+			if tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+				t.Errorf("Check() = %v, want an error with %q", err, tt.want)
+			}
+			if _, refusal := errors.AsType[*plugins.Refusal](err); refusal {
+				t.Error("a feature's mistake is told to the person")
+			}
+		})
+	}
+}
