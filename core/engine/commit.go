@@ -22,6 +22,12 @@ type CommitConfig struct {
 	// Default MaxBatchSize.
 	MaxBytes int
 
+	// Durable says whether a batch has to wait for a disk. Batches that do and
+	// batches that do not never share a write: the one kind would wait, and fail,
+	// for the other's sake. It is called once a batch, from several goroutines.
+	// Default: all batches are of one kind.
+	Durable func(b Batch) bool
+
 	// Registerer takes the metrics of appends and writes; see the Help of each.
 	// Two committers at one Registerer share their metrics, unless it was wrapped
 	// with a label. Default none.
@@ -38,7 +44,9 @@ type WriteFunc func(ctx context.Context, b Batch) (state.ID, error)
 // and what arrives meanwhile forms the next. Idle means that nobody waits for
 // company; busy means large writes.
 //
-//   - Batches are written in the order in which Append was called.
+//   - Batches of one kind, as CommitConfig.Durable tells them apart, are written
+//     in the order in which Append was called. Where both kinds wait they take
+//     turns, so that neither waits for more than one write of the other.
 //   - The batches of a group become one entry: events and changes one after the
 //     other, so that the cells' indices are counted through; the highest After.
 //   - A group ends where a bound is reached, where another binary begins and
@@ -53,14 +61,16 @@ type Committer struct {
 
 	mu    sync.Mutex
 	queue []*call // in order of arrival; guarded by mu
+	last  bool    // whether the last group was durable; guarded by mu
 	ended bool    // guarded by mu
 }
 
 // call is an Append that waits.
 type call struct {
-	batch Batch
-	size  int
-	done  chan outcome // has room for the one outcome, so that nobody waits for a caller that left
+	batch   Batch
+	size    int
+	durable bool
+	done    chan outcome // has room for the one outcome, so that nobody waits for a caller that left
 }
 
 type outcome struct {
@@ -131,7 +141,10 @@ func (c *Committer) append(ctx context.Context, b Batch) (state.ID, error) {
 	if ctx.Err() != nil {
 		return state.ID{}, context.Cause(ctx)
 	}
-	call := &call{batch: b, size: b.Size(), done: make(chan outcome, 1)}
+	call := &call{
+		batch: b, size: b.Size(), done: make(chan outcome, 1),
+		durable: c.cfg.Durable != nil && c.cfg.Durable(b),
+	}
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
@@ -162,8 +175,19 @@ func (c *Committer) append(ctx context.Context, b Batch) (state.ID, error) {
 func (c *Committer) take(group []*call) []*call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.queue) == 0 {
+		return group
+	}
+	if slices.ContainsFunc(c.queue, func(call *call) bool { return call.durable != c.last }) {
+		c.last = !c.last // the other kind's turn
+	}
 	var changes, events, size, beats int
+	rest := c.queue[:0]
 	for i, call := range c.queue {
+		if call.durable != c.last {
+			rest = append(rest, call)
+			continue
+		}
 		b := &call.batch
 		changes += len(b.Changes)
 		events += len(b.Events)
@@ -172,12 +196,14 @@ func (c *Committer) take(group []*call) []*call {
 			beats++
 		}
 		full := changes > c.cfg.MaxChanges || events > c.cfg.MaxChanges || size > c.cfg.MaxBytes
-		if i > 0 && (full || beats > 1 || b.Binary != c.queue[0].batch.Binary) {
+		if len(group) > 0 && (full || beats > 1 || b.Binary != group[0].batch.Binary) {
+			rest = append(rest, c.queue[i:]...)
 			break
 		}
 		group = append(group, call)
 	}
-	c.queue = slices.Delete(c.queue, 0, len(group))
+	clear(c.queue[len(rest):])
+	c.queue = rest
 	return group
 }
 

@@ -155,6 +155,18 @@ func TestCommitter_Append_groups(t *testing.T) {
 			[]engine.Batch{batch("a", 1), batch("b", 1), from("b2", batch("c", 1)), batch("d", 1)},
 			[]string{"a", "b", "c", "d"},
 		},
+		{
+			"what is durable and what is not take turns",
+			engine.CommitConfig{Durable: func(b engine.Batch) bool { return len(b.Changes) > 0 }},
+			[]engine.Batch{batch("a", 1), batch("b", 1), batch("c", 0), batch("d", 1), batch("e", 0), batch("f", 1)},
+			[]string{"a", "c e", "b d f"},
+		},
+		{
+			"and a full write keeps their order",
+			engine.CommitConfig{MaxChanges: 2, Durable: func(b engine.Batch) bool { return len(b.Changes) > 0 }},
+			[]engine.Batch{batch("a", 0), batch("b", 0), batch("c", 1), batch("d", 0), batch("e", 2), batch("f", 0), batch("g", 1)},
+			[]string{"a", "c", "b d", "e", "f", "g"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := &store{takes: time.Millisecond}

@@ -12,8 +12,10 @@
 //
 // Members, volatile values and beats live in memory alone, since they mean
 // nothing after the process: an entry with nothing else in it writes nothing to
-// the disk, so an idle server leaves it alone and a moving cursor waits for no
-// sync. After a restart nobody is present, and Tail no longer has those entries.
+// the disk, so an idle server leaves it alone. No entry mixes batches that the file
+// has to hold with batches that it has not: a moving cursor has no sync of its own
+// and waits at most for the write in flight. After a restart nobody is present, and
+// Tail no longer has those entries.
 //
 // # When the disk fails
 //

@@ -25,7 +25,9 @@ type Config struct {
 	Site string
 
 	// File is where log and state are kept; it is made if it does not exist, in a
-	// folder that does. One process uses it at a time. Default "": nowhere.
+	// folder that does. One process uses it at a time. It holds the secret, so
+	// only its owner may read it: Open takes wider permissions away and warns.
+	// Default "": nowhere.
 	File string
 
 	// LogEntries is how many entries the log holds before the oldest goes.
@@ -112,7 +114,11 @@ func Open(cfg Config) (*Engine, error) {
 		ring:  newRing(cfg.LogEntries, cfg.LogBytes),
 		grown: make(chan struct{}),
 	}
-	e.committer = engine.NewCommitter(e.write, engine.CommitConfig{Registerer: cfg.Registerer})
+	commit := engine.CommitConfig{Registerer: cfg.Registerer}
+	if cfg.File != "" {
+		commit.Durable = durable
+	}
+	e.committer = engine.NewCommitter(e.write, commit)
 	if cfg.File == "" {
 		e.secret = newSecret()
 		return e, nil
@@ -155,6 +161,13 @@ func (e *Engine) load() error {
 		e.ring.trimmed = kept.trimmed
 	}
 	e.last = kept.last
+	if kept.wide != 0 {
+		opened := []slog.Attr{slog.String("file", e.cfg.File), slog.String("mode", kept.wide.String())}
+		if kept.wideErr != nil {
+			opened = append(opened, slog.Any("err", kept.wideErr))
+		}
+		e.log.LogAttrs(context.Background(), slog.LevelWarn, "state file holds a secret and was not its owner's alone", opened...)
+	}
 	e.log.Info("opened state file", slog.String("file", e.cfg.File),
 		slog.Int("cells", len(kept.cells)), slog.Int("entries", len(kept.entries)), slog.String("last", kept.last.String()))
 	return nil

@@ -37,7 +37,8 @@ const lockWait = 800 * time.Millisecond
 
 // file is what the engine keeps on disk. Its methods are not called at once.
 type file struct {
-	db *bolt.DB
+	db     *bolt.DB
+	handle *os.File // the db's
 
 	// commit ends a transaction. Tests make it fail.
 	commit func(*bolt.Tx) error
@@ -86,7 +87,7 @@ func openFile(path, site string) (f *file, k *kept, err error) {
 	if err != nil {
 		return nil, nil, explainOpen(err, path)
 	}
-	f = &file{db: db, commit: (*bolt.Tx).Commit}
+	f = &file{db: db, handle: handle, commit: (*bolt.Tx).Commit}
 	if k, err = f.read(site); err != nil {
 		db.Close()
 		return nil, nil, err

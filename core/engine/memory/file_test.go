@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -210,6 +211,55 @@ func TestOpen_mode(t *testing.T) {
 }
 
 // What ends with the process does not touch the disk.
+func TestOpen_modeOfExistingFile(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		file func(testing.TB) string
+		mode fs.FileMode
+		warn string // the mode in the warning
+	}{
+		{"readable by others", func(tb testing.TB) string { return written(tb, "dev") }, 0o644, "-rw-r--r--"},
+		{"writable by the group", func(tb testing.TB) string { return written(tb, "dev") }, 0o660, "-rw-rw----"},
+		{"the owner's alone", func(tb testing.TB) string { return written(tb, "dev") }, 0o600, ""},
+		{"empty", func(tb testing.TB) string {
+			file := filepath.Join(tb.TempDir(), "state.db")
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				tb.Fatal(err)
+			}
+			return file
+		}, 0o644, "-rw-r--r--"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			file := c.file(t)
+			if err := os.Chmod(file, c.mode); err != nil {
+				t.Fatal(err)
+			}
+			var log strings.Builder
+			open(t, memory.Config{File: file, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+			if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
+				t.Errorf("mode = %v, %v; want 0600", info.Mode(), err)
+			}
+			if said := log.String(); c.warn == "" && said != "" || !strings.Contains(said, c.warn) {
+				t.Errorf("log = %q, want a warning with %q", said, c.warn)
+			}
+		})
+	}
+}
+
+// A file that turns out to be somebody else's is left as it was.
+func TestOpen_modeOfForeignFile(t *testing.T) {
+	file := written(t, "lhr")
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := memory.Open(memory.Config{File: file}); err == nil {
+		t.Fatal("Open = nil, want an error")
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode() != 0o644 {
+		t.Errorf("mode = %v, %v; want 0644", info.Mode(), err)
+	}
+}
+
 func TestEngine_Append_leavesTheDiskAlone(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "state.db")
 	e := open(t, memory.Config{File: file})

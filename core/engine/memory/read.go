@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"runtime"
 	"strconv"
 
 	bolt "go.etcd.io/bbolt"
@@ -18,6 +20,9 @@ type kept struct {
 	cells         []state.Cell   // in no order
 	entries       []engine.Entry // in the order of their ids
 	last, trimmed state.ID
+
+	wide    fs.FileMode // the file's mode, when others were let in
+	wideErr error       // why they still are, if so
 }
 
 // read returns what the file of site holds; a new file is made to hold nothing.
@@ -31,12 +36,13 @@ func (f *file) read(site string) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
+	k := &kept{}
 	if empty {
+		f.protect(k) // before there is a secret in it
 		if err := f.initialise(site); err != nil {
 			return nil, err
 		}
 	}
-	k := &kept{}
 	err = f.db.View(func(tx *bolt.Tx) error {
 		if err := k.readMeta(tx, site); err != nil {
 			return err
@@ -52,7 +58,20 @@ func (f *file) read(site string) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.protect(k) // not before it is known to be ours
 	return k, nil
+}
+
+// protect keeps everybody but the owner out of the file.
+func (f *file) protect(k *kept) {
+	if runtime.GOOS == "windows" { // where modes say nothing
+		return
+	}
+	info, err := f.handle.Stat()
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return
+	}
+	k.wide, k.wideErr = info.Mode().Perm(), f.handle.Chmod(0o600)
 }
 
 func (k *kept) readMeta(tx *bolt.Tx, site string) error {

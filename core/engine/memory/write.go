@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,7 +40,7 @@ func (e *Engine) write(_ context.Context, b engine.Batch) (state.ID, error) {
 		return state.ID{}, fmt.Errorf("%w: memory engine is closed", engine.ErrUnavailable)
 	}
 	p := e.plan(b)
-	if e.file != nil && p.durable {
+	if p.durable {
 		err := e.file.write(p, e.stale, e.ring.trimmed)
 		if err != nil {
 			// A commit can fail after its last write. What the file then holds
@@ -70,7 +71,7 @@ func (e *Engine) plan(b engine.Batch) *plan {
 		Beat:   b.Beat,
 		Cells:  make([]state.Cell, len(b.Changes)),
 	}}
-	p.durable = len(b.Changes) == 0 && len(b.Events) > 0
+	p.durable = e.file != nil && durable(b)
 	var totals map[state.Address]int64 // of this batch
 	for i := range b.Changes {
 		change := &b.Changes[i]
@@ -94,9 +95,17 @@ func (e *Engine) plan(b engine.Batch) *plan {
 			p.push(&e.state, c, change.Cap)
 		}
 		p.entry.Cells[i] = c
-		p.durable = p.durable || state.Durable(c.Kind)
 	}
 	return p
+}
+
+// durable reports whether a file has to hold b: a change that outlives the process,
+// or that nothing came of its events.
+func durable(b engine.Batch) bool {
+	if len(b.Changes) == 0 {
+		return len(b.Events) > 0
+	}
+	return slices.ContainsFunc(b.Changes, func(c engine.Change) bool { return state.Durable(c.Cell.Kind) })
 }
 
 // push plans one more item of a list.
@@ -122,7 +131,7 @@ func (l *listPlan) dropped() (old, fresh []state.Cell) {
 
 // apply makes p true in memory and wakes the Tails.
 func (e *Engine) apply(p *plan) {
-	s := slot{entry: p.entry, size: entrySize(p.entry), filed: e.file != nil && p.durable}
+	s := slot{entry: p.entry, size: entrySize(p.entry), filed: p.durable}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range p.entry.Cells {
