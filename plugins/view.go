@@ -41,10 +41,19 @@ func (v View) Changed(field string) bool {
 	return false
 }
 
-// Page returns the address of the room's page, for links:
-//
-//	/r/home
-func (v View) Page() string { return "/r/" + url.PathEscape(v.Room) }
+// Home is the room that the address "/" shows.
+const Home = "home"
+
+// RoomPage returns the address of a room's page: "/" or "/r/NAME".
+func RoomPage(room string) string {
+	if room == Home {
+		return "/"
+	}
+	return "/r/" + url.PathEscape(room)
+}
+
+// Page returns the address of the room's page, for links.
+func (v View) Page() string { return RoomPage(v.Room) }
 
 // Action returns the address that a form posts an event to, so that the page
 // works without script:

@@ -20,8 +20,8 @@ var rooms = []string{
 
 func TestView_Address(t *testing.T) {
 	v := plugins.View{Feature: "lamp", Room: "home"}
-	if got := v.Page(); got != "/r/home" {
-		t.Errorf("Page() = %q, want /r/home", got)
+	if got := v.Page(); got != "/" {
+		t.Errorf("Page() = %q, want /", got)
 	}
 	if got := v.Action("set"); got != "/rooms/home/lamp/set" {
 		t.Errorf("Action(set) = %q, want /rooms/home/lamp/set", got)
@@ -34,6 +34,9 @@ func FuzzView_Address(f *testing.F) {
 		f.Add(room)
 	}
 	f.Fuzz(func(t *testing.T, room string) {
+		if room == plugins.Home {
+			return // its page is "/"
+		}
 		if room == "." || room == ".." {
 			t.Skip("browsers take these segments out of a path, so that no room has that name")
 		}

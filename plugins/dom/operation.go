@@ -1,6 +1,10 @@
 package dom
 
-import "errors"
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
 
 // Operation is one change to a page. Make it with a constructor or [Parse]; the
 // zero value is no operation and is refused.
@@ -98,7 +102,10 @@ func (o Operation) Err() error {
 // [PushState] and [ReplaceState] are refused too: the address bar and the back
 // button belong to the person, and a reload would show another page than the
 // one that was open. [Notification] is refused since it opens the browser's
-// question for a permission, which those who did nothing answer with "never".
+// question for a permission, which those who did nothing answer with "never". And
+// [DispatchEvent] is refused for the page's own events, whose names hold no colon:
+// a "click" in every browser would be as many events as there are people, each of
+// which might be answered with another.
 //
 // A faulty operation is refused with its fault.
 func (o Operation) Broadcastable() error {
@@ -107,6 +114,10 @@ func (o Operation) Broadcastable() error {
 	}
 	if why := specs[o.kind].alone; why != "" {
 		return errors.New("operation " + o.Name() + " cannot be broadcast: " + why)
+	}
+	if o.kind == kindDispatchEvent && !strings.Contains(o.args[0], ":") {
+		return errors.New("operation " + o.Name() + " cannot be broadcast: " + strconv.Quote(o.args[0]) +
+			` would be as if everybody had done it; a name of your own holds a colon, such as "live:done"`)
 	}
 	if o.focus != "" {
 		return errors.New("operation " + o.Name() + " cannot be broadcast: its focusSelector takes the focus from whatever people are doing")

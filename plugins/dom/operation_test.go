@@ -117,6 +117,20 @@ func TestOperation_Broadcastable(t *testing.T) {
 	if err := dom.Remove("#x", dom.Focus("#y")).Broadcastable(); err == nil || err.Error() != want {
 		t.Errorf("Broadcastable() with a focusSelector = %v, want %s", err, want)
 	}
+	for name, broadcast := range map[string]bool{
+		"click": false, "submit": false, "DOMContentLoaded": false, "live-done": false,
+		"live:done": true, "cable-ready:after": true,
+	} {
+		for _, selector := range []string{"", "#x"} {
+			err := dom.DispatchEvent(selector, name, dom.Value{}).Broadcastable()
+			if broadcast && err != nil {
+				t.Errorf("Broadcastable() of event %q at %q = %v, want nil", name, selector, err)
+			}
+			if !broadcast && (err == nil || !strings.Contains(err.Error(), `cannot be broadcast: "`+name+`" would be`)) {
+				t.Errorf("Broadcastable() of event %q at %q = %v, want that everybody would do it", name, selector, err)
+			}
+		}
+	}
 	if err := dom.Remove("").Broadcastable(); err == nil {
 		t.Error("Broadcastable() of a faulty operation = nil, want its fault")
 	}

@@ -3,7 +3,8 @@ package dom
 import "strconv"
 
 // DispatchEvent sends a CustomEvent, which bubbles, to the element, or to the
-// document with "" as the selector. The zero Value is no detail.
+// document with "" as the selector. The zero Value is no detail. A name without a
+// colon, such as "click", is only for an answer to one person.
 func DispatchEvent(selector, name string, detail Value, opts ...Option) Operation {
 	o := Operation{kind: kindDispatchEvent, selector: selector}
 	o.args[0] = name

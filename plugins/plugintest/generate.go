@@ -183,10 +183,11 @@ func (s *suite) anyChange(t *rapid.T, state plugins.State) plugins.Change {
 	c := plugins.Change{Field: f.Name}
 	switch f.Kind {
 	case plugins.List:
-		c.Value = values().Draw(t, "added")
+		added := items.Draw(t, "added") // and gone again, unless it is
 		if list := state.Lists[f.Name]; len(list) > 0 {
-			c.Value = list[0].Value
+			added = list[0]
 		}
+		c.ID, c.Value = added.ID, added.Value
 	case plugins.Volatile:
 		c.Value = values().Draw(t, "shown")
 	case plugins.Presence:

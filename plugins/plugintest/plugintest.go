@@ -5,10 +5,24 @@
 //
 // makes events, rooms and views out of the feature's manifest and checks what the
 // feature answers: that a manifest is valid, that the same input gives the same
-// answer, that mutations fit the declared fields, that fragments are well formed
-// and keep to the feature's own ids, that what people typed is escaped, that a
-// render of changes shows what a render of everything shows, and that a call
-// ends with its context.
+// answer, that mutations fit the declared fields, that fragments are what a host
+// lets through, that what people typed is escaped, that a render of changes shows
+// what a render of everything shows, and that a call ends with its context.
+//
+// A host takes a render as a whole or not at all. It refuses it for
+//
+//   - HTML of one fragment above plugins.MaxFragmentSize, and for the same people
+//     more than plugins.MaxFragments fragments, HTML of more than
+//     plugins.MaxCornerSize altogether, or two fragments of one id;
+//   - HTML that package markup's Check turns down: anything but one closed element
+//     with the fragment's id, an id that does not start with the feature's name, an
+//     element that the parser would move elsewhere, scripts, styles, handlers and
+//     script addresses;
+//   - a patch of more than plugins.MaxPatch operations or plugins.MaxPatchSize
+//     bytes, one of a fragment that is not for everybody, and an operation that may
+//     not be broadcast, that moves elements or dispatches events, that changes
+//     anything but one of the feature's own elements, named by its id, or that puts
+//     in or sets what the HTML may not hold.
 //
 // What a check found is shrunk to the smallest input that shows it.
 //

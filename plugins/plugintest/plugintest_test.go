@@ -88,6 +88,20 @@ func shows(id, html string, patch ...dom.Operation) faulty {
 	}
 }
 
+// showsMany is a Render of n fragments with the same text.
+func showsMany(n int, text string) faulty {
+	return faulty{render: func(_ context.Context, v plugins.View) ([]plugins.Fragment, error) {
+		var all []plugins.Fragment
+		for i := range n {
+			id := fmt.Sprintf("book-%d", i)
+			all = append(all, plugins.Fragment{
+				ID: id, HTML: fmt.Sprintf("<p id=%q>%s</p>", id, text), Audience: plugins.Audience{User: v.Viewer.User},
+			})
+		}
+		return all, nil
+	}}
+}
+
 // changed is a Render whose fragments are book's after change.
 func changed(change func(plugins.View, []plugins.Fragment) []plugins.Fragment) faulty {
 	return faulty{render: func(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
@@ -157,11 +171,8 @@ func TestRun_Finds(t *testing.T) {
 		{name: "FragmentTwice", check: "Render", want: "twice", feature: changed(func(_ plugins.View, f []plugins.Fragment) []plugins.Fragment {
 			return append(f, f...)
 		})},
-		{name: "TooManyFragments", check: "Render", want: "at most 256", feature: faulty{
-			render: func(context.Context, plugins.View) ([]plugins.Fragment, error) {
-				return make([]plugins.Fragment, 257), nil
-			},
-		}},
+		{name: "TooManyFragments", check: "Render", want: "more than 256 fragments", feature: showsMany(257, "")},
+		{name: "LargeCorner", check: "Render", want: "more than 262144 bytes", feature: showsMany(9, strings.Repeat("x", 32_000))},
 		{name: "TextIsNotEscaped", check: "Render", want: `fragment "book-x"`, feature: faulty{
 			render: func(_ context.Context, v plugins.View) ([]plugins.Fragment, error) {
 				return []plugins.Fragment{{
@@ -190,6 +201,7 @@ func TestRun_Finds(t *testing.T) {
 		{name: "PatchOfAnother", check: "Render", want: "not book's", feature: shows("book-x", `<p id="book-x"></p>`, dom.SetValue("#light", "x"))},
 		{name: "PatchOfMany", check: "Render", want: "want one that changes one element", feature: shows("book-x", `<p id="book-x"></p>`, dom.SetValue("#book-x p", "x"))},
 		{name: "PatchOfThePage", check: "Render", want: "reload", feature: shows("book-x", `<p id="book-x"></p>`, dom.Reload())},
+		{name: "PatchClicks", check: "Render", want: "cannot be broadcast", feature: shows("book-x", `<p id="book-x"></p>`, dom.DispatchEvent("#book-x", "click", dom.Value{}))},
 		{name: "FaultyPatch", check: "Render", want: "patch", feature: shows("book-x", `<p id="book-x"></p>`, dom.Operation{})},
 		{name: "PersonalForEverybody", check: "Render", want: "audience", feature: changed(func(_ plugins.View, fragments []plugins.Fragment) []plugins.Fragment {
 			for i := range fragments {
@@ -242,6 +254,54 @@ func TestRun_Finds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A change of a list names the item that was added, as a host does.
+func TestRun_ChangesNameItems(t *testing.T) {
+	var named atomic.Int64
+	plugintest.Run(t, changed(func(v plugins.View, fragments []plugins.Fragment) []plugins.Fragment {
+		for _, c := range v.Changes {
+			if c.Field != "notes" {
+				if c.ID != "" {
+					t.Errorf("change %+v is of no list and has an id", c)
+				}
+				continue
+			}
+			if c.ID == "" {
+				t.Errorf("change %+v of a list has no id", c)
+			}
+			for _, item := range v.State.Lists["notes"] {
+				if item.ID == c.ID {
+					named.Add(1)
+					if item.Value != c.Value {
+						t.Errorf("change %+v names the item %+v", c, item)
+					}
+				}
+			}
+		}
+		return fragments
+	}))
+	if named.Load() == 0 {
+		t.Error("no change names an item of its list")
+	}
+}
+
+// What is for one tab has no counterpart in a render for its user, which is not
+// asked for then.
+func TestRun_FragmentForOneTab(t *testing.T) {
+	f := faulty{render: func(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
+		if v.Personal() {
+			return nil, errors.New("nobody may ask")
+		}
+		fragments, err := book{}.Render(ctx, v)
+		for i := range fragments {
+			if a := &fragments[i].Audience; a.User != "" {
+				a.Session = "tab"
+			}
+		}
+		return fragments, err
+	}}
+	plugintest.Checks(f)["Changes"](t)
 }
 
 func TestRun_FindsDeadlinePassed(t *testing.T) {

@@ -55,7 +55,7 @@ func (r *room) apply(t *rapid.T, mutations []plugins.Mutation) {
 			field, _ := r.manifest.Field(m.Field)
 			list := append([]plugins.Item{item}, r.state.Lists[m.Field]...)
 			r.state.Lists[m.Field] = list[:min(len(list), field.Cap)]
-			change.Value = m.Value
+			change.ID, change.Value = item.ID, m.Value
 		case plugins.OpSignal:
 			change.Value = m.Value
 		}

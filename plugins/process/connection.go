@@ -30,7 +30,8 @@ const dyingTime = 100 * time.Millisecond
 type connection struct {
 	cfg      Config
 	child    *child
-	output   *lines // standard error
+	stdout   *lines
+	stderr   *lines
 	sockets  string // the process's own folder, once there is one
 	client   *plugin.Client
 	conn     *grpc.ClientConn
@@ -45,9 +46,8 @@ func connect(ctx context.Context, cfg Config, sockets string) (_ *connection, er
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{cfg: cfg, output: newLines(cfg.Logger, "stderr")}
-	c.child = newChild(cmd, c.output)
-	stdout := newLines(cfg.Logger, "stdout")
+	c := &connection{cfg: cfg, stdout: newLines(cfg.Logger, "stdout"), stderr: newLines(cfg.Logger, "stderr")}
+	c.child = newChild(cmd, c.stderr)
 	c.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  handshake(),
 		Plugins:          plugin.PluginSet{pluginName: &served{}},
@@ -56,8 +56,8 @@ func connect(ctx context.Context, cfg Config, sockets string) (_ *connection, er
 		SkipHostEnv:      true,
 		StartTimeout:     cfg.StartTimeout,
 		Logger:           newHostLog(cfg.Logger),
-		SyncStdout:       stdout,
-		SyncStderr:       c.output,
+		SyncStdout:       c.stdout,
+		SyncStderr:       c.stderr,
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: sockets},
 		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, dir string) (runner.Runner, error) {
 			c.sockets = dir
@@ -189,6 +189,8 @@ func (c *connection) end(ask bool, err error) error {
 	// go-plugin has started.
 	c.client.Kill()
 	c.child.join()
+	c.stdout.Flush()
+	c.stderr.Flush()
 	if c.sockets != "" {
 		_ = os.RemoveAll(c.sockets) // go-plugin keeps it when the start went wrong
 	}
@@ -197,7 +199,7 @@ func (c *connection) end(ask bool, err error) error {
 
 // explain says how the process ended, in front of what was noticed of it.
 func (c *connection) explain(itself, noticed error) error {
-	if p := c.output.Panic(); p != "" {
+	if p := c.stderr.Panic(); p != "" {
 		return fmt.Errorf("process ended: %w: %s: %w", itself, p, noticed)
 	}
 	return fmt.Errorf("process ended: %w: %w", itself, noticed)

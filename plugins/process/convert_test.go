@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,7 +109,7 @@ func TestEvent_Survives(t *testing.T) {
 
 func TestView_Survives(t *testing.T) {
 	changes := rapid.Custom(func(t *rapid.T) plugins.Change {
-		return plugins.Change{Field: text(t, "field"), Group: text(t, "group"), Value: text(t, "value")}
+		return plugins.Change{Field: text(t, "field"), Group: text(t, "group"), ID: text(t, "id"), Value: text(t, "value")}
 	})
 	lists := rapid.Custom(func(t *rapid.T) []plugins.Item { return some(t, "items", rapid.Custom(item)) })
 	groups := rapid.Custom(func(t *rapid.T) []plugins.Group { return some(t, "groups", rapid.Custom(group)) })
@@ -160,4 +161,21 @@ func TestFragment_Survives(t *testing.T) {
 			Patch:    some(t, "patch", operations),
 		}
 	}), process.TripFragment)
+}
+
+func TestError_IsCut(t *testing.T) {
+	for _, tt := range []struct{ name, text, message, sentence string }{
+		{"Short", "No.", "No.", "No."},
+		{"Long", strings.Repeat("x", 1<<20), strings.Repeat("x", 1<<10), strings.Repeat("x", plugins.MaxSentenceSize)},
+		{"InACharacter", "x" + strings.Repeat("é", 1<<20), "x" + strings.Repeat("é", 511), "x" + strings.Repeat("é", 99)},
+		{"AtACharacter", strings.Repeat("é", 1<<20), strings.Repeat("é", 512), strings.Repeat("é", 100)},
+		{"NotUTF8", strings.Repeat("x\xff", 1<<20), strings.Repeat("x\uFFFD", 256), strings.Repeat("x\uFFFD", 50)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			message, sentence := process.ErrorOut(plugins.Refuse(tt.text))
+			if message != tt.message || sentence != tt.sentence {
+				t.Errorf("message of %d bytes, sentence of %d; want %d and %d", len(message), len(sentence), len(tt.message), len(tt.sentence))
+			}
+		})
+	}
 }

@@ -17,8 +17,9 @@
 //     for errors.Is and errors.As.
 //   - While the process is not running, calls fail at once with
 //     plugins.ErrUnavailable. A call that is under way when it dies does too.
-//   - A process that misses three deadlines in a row, or does not answer a
-//     health check, is killed and started again.
+//   - A process that misses three deadlines in a row, has no answer to one call
+//     after twice the time it had, or does not answer a health check, is killed
+//     and started again.
 //   - The process gets no environment but Config.Env, no standard input, and
 //     nothing it writes or prints can stop the host.
 //
@@ -36,6 +37,11 @@
 // is still there after Config.StopTimeout is killed. When the host itself dies
 // the stream breaks and the process ends at once; on Linux the kernel kills it
 // too, should it be stuck.
+//
+// Nothing else ends it: the signals that a terminal or systemd sends to all
+// processes at once do not, since features are needed until the last page is
+// drained. What a process has started ends with it, on Linux also when it ended
+// by itself.
 //
 // # Wire
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -73,12 +74,21 @@ func (e echo) Handle(ctx context.Context, ev plugins.Event, s plugins.State) ([]
 		return nil, ctx.Err()
 	case "late": // answers, but only after everybody has stopped waiting
 		<-ctx.Done()
-		<-time.After(300 * time.Millisecond)
+		<-time.After(100 * time.Millisecond)
 		return said("late")
 	case "panic":
 		panic("boom")
 	case "exit":
 		os.Exit(7)
+	case "last words":
+		_, _ = os.NewFile(2, "stderr").WriteString("first\nlast words")
+		os.Exit(7)
+	case "child": // starts a process of its own
+		cmd := exec.Command("sleep", "1000")
+		if err := cmd.Start(); err != nil {
+			return nil, err
+		}
+		return said(strconv.Itoa(cmd.Process.Pid))
 	case "print":
 		fmt.Println("printed")
 		fmt.Fprintln(os.Stdout, strings.Repeat("long", 1<<20))

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -50,6 +51,12 @@ func TripFragment(f plugins.Fragment) (plugins.Fragment, error) {
 		return plugins.Fragment{}, err
 	}
 	return all[0], nil
+}
+
+// ErrorOut returns what of a feature's error goes over the wire.
+func ErrorOut(err error) (message, sentence string) {
+	out := errorOut(context.Background(), err)
+	return out.GetMessage(), out.GetSentence()
 }
 
 // Waits returns the waits after processes that lived as long as given.

@@ -76,6 +76,9 @@ func answers(c *pb.Call) []*pb.Answer {
 	case "huge":
 		set.Mutations[0].Value = strings.Repeat("x", 17<<20)
 		return outcomes(set)
+	case "long error":
+		long := strings.Repeat("x", 1<<20)
+		return outcomes(&pb.Outcome{Error: &pb.Error{Code: pb.Code_CODE_REFUSED, Message: long, Sentence: long}})
 	case "too many":
 		return outcomes(set, set)
 	case "wrong kind":

@@ -91,10 +91,11 @@ func TestServe_ByHand(t *testing.T) {
 	}
 }
 
-func TestServe_SurvivesInterrupts(t *testing.T) {
+// A terminal interrupts, and systemd terminates, all processes at once.
+func TestServe_SurvivesSignals(t *testing.T) {
 	r := startUp(t, "echo", process.Config{})
 	pid := r.pid(t)
-	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP} {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
 		if err := syscall.Kill(pid, s); err != nil {
 			t.Fatal(err)
 		}
@@ -147,6 +148,10 @@ func TestForeign(t *testing.T) {
 		if o := r.handle(t, plugins.Event{Name: "unasked and twice"}); o.Err != nil {
 			t.Errorf("unasked and twice: %v", o.Err)
 		}
+	}
+	long := r.handle(t, plugins.Event{Name: "long error"}).Err
+	if refusal, ok := errors.AsType[*plugins.Refusal](long); !ok || len(long.Error()) > 1<<10 || len(refusal.Sentence) > plugins.MaxSentenceSize {
+		t.Errorf("long error: %.100v, want a refusal that is cut", long)
 	}
 	// An answer above the limit costs the stream, and the status has the reason.
 	if err := r.handle(t, plugins.Event{Name: "huge"}).Err; !errors.Is(err, plugins.ErrUnavailable) {

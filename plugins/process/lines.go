@@ -59,6 +59,16 @@ func (l *lines) Write(b []byte) (int, error) {
 	}
 }
 
+// Flush logs what waits for something to follow it: a last line without an end,
+// and how many lines were dropped since the last one that was not.
+func (l *lines) Flush() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line(l.partial)
+	l.partial = l.partial[:0]
+	l.tellDropped()
+}
+
 // Panic returns the line that began a panic, "" when there was none.
 func (l *lines) Panic() string {
 	l.mu.Lock()
@@ -79,11 +89,8 @@ func (l *lines) line(line []byte) {
 		l.dropped++
 		return
 	}
+	l.tellDropped()
 	ctx := context.Background()
-	if l.dropped > 0 {
-		l.log.LogAttrs(ctx, slog.LevelWarn, "feature writes too much", slog.Int("lines_dropped", l.dropped))
-		l.dropped = 0
-	}
 	if level, attrs, ok := parseRecord(text); ok {
 		l.log.LogAttrs(ctx, level, "feature says", attrs...)
 		return
@@ -93,6 +100,14 @@ func (l *lines) line(line []byte) {
 		level = slog.LevelError
 	}
 	l.log.LogAttrs(ctx, level, "feature writes", slog.String("stream", l.stream), slog.String("line", text))
+}
+
+// tellDropped logs how many lines were not. The caller holds mu.
+func (l *lines) tellDropped() {
+	if l.dropped > 0 {
+		l.log.LogAttrs(context.Background(), slog.LevelWarn, "feature writes too much", slog.Int("lines_dropped", l.dropped))
+		l.dropped = 0
+	}
 }
 
 // parseRecord reads a line of slog's JSON handler or of hclog's.

@@ -24,6 +24,7 @@ func written(text string, chunk int) []map[string]any {
 		_, _ = io.WriteString(l, text[:n])
 		text = text[n:]
 	}
+	l.Flush()
 	return r.all
 }
 
@@ -42,7 +43,9 @@ func TestLines(t *testing.T) {
 		name, text string
 		want       []map[string]any
 	}{
-		{"Plain", "one\r\n\ntwo\nunfinished", []map[string]any{line(slog.LevelInfo, "one"), line(slog.LevelInfo, "two")}},
+		{"Plain", "one\r\n\ntwo\nunfinished", []map[string]any{
+			line(slog.LevelInfo, "one"), line(slog.LevelInfo, "two"), line(slog.LevelInfo, "unfinished"),
+		}},
 		{
 			"Slog", `{"time":"2026-01-02T03:04:05Z","level":"WARN","msg":"hot","feature":"other"}` + "\n",
 			[]map[string]any{says(slog.LevelWarn, "hot", slog.String("feature", "other"))},
@@ -75,8 +78,21 @@ func TestLines(t *testing.T) {
 		}
 	})
 	t.Run("Flood", func(t *testing.T) {
-		if got := len(written(strings.Repeat("flood\n", 1_000_000), 1<<20)); got < 1000 || got > 2000 {
-			t.Errorf("%d records of a million lines, want about 1000", got)
+		const all = 1_000_000
+		got := written(strings.Repeat("flood\n", all), 1<<20)
+		if len(got) < 1000 || len(got) > 2000 {
+			t.Errorf("%d records of a million lines, want about 1000", len(got))
+		}
+		var logged, dropped int
+		for _, record := range got {
+			if n, told := record["lines_dropped"].(int64); told {
+				dropped += int(n)
+			} else {
+				logged++
+			}
+		}
+		if logged+dropped != all {
+			t.Errorf("%d lines are logged and %d counted as dropped, want %d together", logged, dropped, all)
 		}
 	})
 }
@@ -106,6 +122,18 @@ func TestPlugin_Output(t *testing.T) {
 	}
 	if got := records.find("msg", "feature started"); got != nil && got["pid"] != fmt.Sprint(pid) {
 		t.Errorf("feature started with pid %v, want %d", got["pid"], pid)
+	}
+}
+
+func TestPlugin_Output_LastWords(t *testing.T) {
+	log, _ := logWith("")
+	r := startUp(t, "echo", process.Config{Logger: log})
+	r.handle(t, plugins.Event{Name: "last words"})
+	r.waitStatus(t, func(s plugins.Status) bool { return !s.Up })
+	for _, want := range []string{"first", "last words"} {
+		if log.Handler().(*recorder).find("line", want) == nil {
+			t.Errorf("no record with line %q", want)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package process
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -53,14 +52,14 @@ func (p *Plugin) Handle(ctx context.Context, events []plugins.Event, states map[
 	if err != nil {
 		return nil, err
 	}
-	ctx, own, cancel := limit(ctx, p.cfg.HandleTimeout)
-	defer cancel()
-	a, err := s.call(ctx, &pb.Call{Body: &pb.Call_Handle{Handle: &pb.Handle{
+	a, err := s.call(ctx, p.cfg.HandleTimeout, &pb.Call{Body: &pb.Call_Handle{Handle: &pb.Handle{
 		Events: list(events, eventOut),
 		States: table(states, stateOut),
 	}}})
+	if err == nil {
+		err = errorIn(a.GetError())
+	}
 	if err != nil {
-		s.count(own, err)
 		return nil, fmt.Errorf("handle events of %s: %w", p.cfg.Name, err)
 	}
 	answer := a.GetOutcomes().GetOutcomes()
@@ -68,19 +67,11 @@ func (p *Plugin) Handle(ctx context.Context, events []plugins.Event, states map[
 		return nil, fmt.Errorf("handle events of %s: got %d outcomes for %d events", p.cfg.Name, len(answer), len(events))
 	}
 	outcomes := make([]plugins.Outcome, len(answer))
-	var late error
 	for i, o := range answer {
-		err := errorIn(o.GetError())
-		if err != nil {
-			outcomes[i].Err = err
-		} else {
+		if outcomes[i].Err = errorIn(o.GetError()); outcomes[i].Err == nil {
 			outcomes[i].Mutations = list(o.GetMutations(), mutationIn)
 		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			late = err
-		}
 	}
-	s.count(own, late)
 	return outcomes, nil
 }
 
@@ -92,10 +83,10 @@ func (p *Plugin) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment
 	if err != nil {
 		return nil, err
 	}
-	ctx, own, cancel := limit(ctx, p.cfg.RenderTimeout)
-	defer cancel()
-	a, err := s.call(ctx, &pb.Call{Body: &pb.Call_Render{Render: viewOut(v)}})
-	s.count(own, err)
+	a, err := s.call(ctx, p.cfg.RenderTimeout, &pb.Call{Body: &pb.Call_Render{Render: viewOut(v)}})
+	if err == nil {
+		err = errorIn(a.GetError())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", p.cfg.Name, err)
 	}
@@ -119,12 +110,4 @@ func (p *Plugin) session() (*session, error) {
 		return nil, fmt.Errorf("%w: %s: %w", plugins.ErrUnavailable, p.cfg.Name, *why)
 	}
 	return nil, fmt.Errorf("%w: %s is not running", plugins.ErrUnavailable, p.cfg.Name)
-}
-
-// limit gives ctx the host's deadline. own says that it is the earlier one.
-func limit(ctx context.Context, timeout time.Duration) (limited context.Context, own bool, cancel context.CancelFunc) {
-	theirs, set := ctx.Deadline()
-	own = !set || theirs.After(time.Now().Add(timeout))
-	limited, cancel = context.WithTimeout(ctx, timeout)
-	return limited, own, cancel
 }

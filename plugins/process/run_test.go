@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,15 +80,37 @@ func TestPlugin_Run_EndsByItself(t *testing.T) {
 }
 
 func TestPlugin_Run_Hung(t *testing.T) {
-	for _, event := range []string{"loop", "wait", "late"} {
-		t.Run(event, func(t *testing.T) {
-			r := startUp(t, "echo", process.Config{HandleTimeout: 50 * time.Millisecond})
+	miss := func(event string) func(*testing.T, *running) {
+		return func(t *testing.T, r *running) {
+			err := r.handle(t, plugins.Event{Name: event}).Err
+			if !errors.Is(err, plugins.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("call: %v, want ErrUnavailable and DeadlineExceeded", err)
+			}
+		}
+	}
+	wait, late := miss("wait"), miss("late")
+	cancelled := func(t *testing.T, r *running) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := r.Handle(ctx, []plugins.Event{{Name: "wait"}}, nil); !errors.Is(err, context.Canceled) {
+			t.Fatalf("call: %v, want context.Canceled", err)
+		}
+	}
+	notSent := func(t *testing.T, r *running) {
+		if err := r.handle(t, plugins.Event{Name: "\xff"}).Err; err == nil {
+			t.Fatal("an event that cannot be sent has no error")
+		}
+	}
+	for name, calls := range map[string][]func(*testing.T, *running){
+		"FeatureNoticesTheDeadline": {wait, wait, wait},
+		"FeatureIsLate":             {late, late, late},
+		"OthersInBetween":           {wait, cancelled, late, notSent, wait},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startUp(t, "echo", process.Config{HandleTimeout: 200 * time.Millisecond})
 			pid := r.pid(t)
-			for range 3 {
-				err := r.handle(t, plugins.Event{Name: event}).Err
-				if !errors.Is(err, plugins.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
-					t.Fatalf("call: %v, want ErrUnavailable and DeadlineExceeded", err)
-				}
+			for _, call := range calls {
+				call(t, r)
 			}
 			down := r.waitStatus(t, func(s plugins.Status) bool { return !s.Up })
 			if down.Err == nil || !strings.Contains(down.Err.Error(), "too many deadlines") {
@@ -100,8 +124,87 @@ func TestPlugin_Run_Hung(t *testing.T) {
 	}
 }
 
+// One call that never returns costs the process, however well others go and
+// whoever stopped waiting for it.
+func TestPlugin_Run_Stuck(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	for name, begin := range map[string]func(context.Context) (context.Context, context.CancelFunc){
+		"PastItsDeadline": func(ctx context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} },
+		"PastTheCallersDeadline": func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, timeout/4)
+		},
+		"CancelledByTheCaller": cancelAfter(timeout / 4),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startUp(t, "echo", process.Config{HandleTimeout: timeout})
+			pid := r.pid(t)
+			ctx, cancel := begin(t.Context())
+			defer cancel()
+			if _, err := r.Handle(ctx, []plugins.Event{{Name: "loop"}}, nil); err == nil {
+				t.Fatal("the call returned")
+			}
+			tick, timeout := time.NewTicker(20*time.Millisecond), time.After(patience)
+			defer tick.Stop()
+			var down plugins.Status
+			for down.Err == nil {
+				select {
+				case <-tick.C: // the others go well
+					_, _ = r.Render(t.Context(), plugins.View{})
+				case down = <-r.statuses:
+				case <-timeout:
+					t.Fatalf("the call still burns a core in process %d", pid)
+				}
+			}
+			if !strings.Contains(down.Err.Error(), "never answered a call") {
+				t.Errorf("status says %v, want that a call was never answered", down.Err)
+			}
+			r.waitStatus(t, func(s plugins.Status) bool { return s.Up })
+			if again := r.pid(t); again == pid {
+				t.Error("the same process answers")
+			}
+			waitFor(t, "the process's end", func() bool { return !alive(pid) })
+		})
+	}
+}
+
+// cancelAfter returns a context that is cancelled, without a deadline.
+func cancelAfter(d time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
+	return func(ctx context.Context) (context.Context, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(ctx)
+		timer := time.AfterFunc(d, cancel)
+		return ctx, func() { timer.Stop(); cancel() }
+	}
+}
+
+// What a feature has started ends with it, also when it ended by itself.
+func TestPlugin_Run_ChildrenEnd(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux can tell that a process has ended while its number is still its own")
+	}
+	for name, end := range map[string]func(*testing.T, *running){
+		"ByItself": func(t *testing.T, r *running) { r.handle(t, plugins.Event{Name: "exit"}) },
+		"Panic":    func(t *testing.T, r *running) { r.handle(t, plugins.Event{Name: "panic"}) },
+		"Stopped":  func(_ *testing.T, r *running) { r.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := startUp(t, "echo", process.Config{Env: []string{"PATH=" + os.Getenv("PATH")}})
+			o := r.handle(t, plugins.Event{Name: "child"})
+			if o.Err != nil {
+				t.Fatal(o.Err)
+			}
+			child, err := strconv.Atoi(o.Mutations[0].Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = syscall.Kill(child, syscall.SIGKILL) })
+			end(t, r)
+			waitFor(t, "the end of the feature's child", func() bool { return !alive(child) })
+		})
+	}
+}
+
 func TestPlugin_Run_DeadlinesThatDoNotCount(t *testing.T) {
-	r := startUp(t, "echo", process.Config{HandleTimeout: 50 * time.Millisecond})
+	r := startUp(t, "echo", process.Config{HandleTimeout: 200 * time.Millisecond})
 	t.Run("NotInARow", func(t *testing.T) {
 		for range 2 {
 			r.handle(t, plugins.Event{Name: "wait"})

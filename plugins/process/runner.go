@@ -61,6 +61,7 @@ func (c *child) live(started chan<- error) {
 	}
 	c.reading.Go(func() { _, _ = io.Copy(c.output, c.stderr) })
 	started <- nil
+	awaitEnd(c.cmd.Process)
 	c.waitErr = c.cmd.Wait()
 	close(c.reaped)
 	deadline := time.Now().Add(drainTime)
@@ -137,6 +138,7 @@ func (c *child) leaves(d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	}
+	<-c.exited // soon: what it said last says why
 	exit, ok := errors.AsType[*exec.ExitError](c.waitErr)
 	switch {
 	case c.waitErr == nil:

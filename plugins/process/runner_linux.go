@@ -25,3 +25,19 @@ func killProcess(p *os.Process) error {
 	_ = syscall.Kill(-p.Pid, syscall.SIGKILL)
 	return nil
 }
+
+// awaitEnd waits until the process has ended and kills what it has started. Until
+// it is waited for, its number, which is that of its group, is nobody else's.
+func awaitEnd(p *os.Process) {
+	const byPID = 1 // P_PID
+	for {
+		_, _, err := syscall.Syscall6(syscall.SYS_WAITID, byPID, uintptr(p.Pid), 0, syscall.WEXITED|syscall.WNOWAIT, 0, 0)
+		if err == 0 {
+			break
+		}
+		if err != syscall.EINTR {
+			return // not told: then nobody is killed
+		}
+	}
+	_ = syscall.Kill(-p.Pid, syscall.SIGKILL)
+}

@@ -12,3 +12,5 @@ func ownExecutable() (string, error) { return os.Executable() }
 func setProcessAttributes(*exec.Cmd) {}
 
 func killProcess(p *os.Process) error { return ignoreDone(p.Kill()) }
+
+func awaitEnd(*os.Process) {}

@@ -24,3 +24,8 @@ func killProcess(p *os.Process) error {
 	_ = syscall.Kill(-p.Pid, syscall.SIGKILL)
 	return nil
 }
+
+// awaitEnd does nothing: what a process that ends by itself has started lives on
+// here. There is no way to wait for the end alone that all systems share, and
+// afterwards the group's number may be somebody else's.
+func awaitEnd(*os.Process) {}

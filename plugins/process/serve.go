@@ -24,7 +24,8 @@ import (
 //
 // Standard output belongs to the handshake until Serve is called; afterwards
 // what f prints, and what it logs with slog or log, becomes lines in the host's
-// log. A panic in f ends the process, with its stack in the host's log.
+// log. A panic in f ends the process, with its stack in the host's log. SIGINT,
+// SIGHUP and SIGTERM do not end it; its host does, or SIGKILL.
 //
 // Started by hand, Serve says what the program is and exits with status 2.
 func Serve(f plugins.Feature) {
@@ -37,9 +38,10 @@ runs for as long as presence does.
 `, filepath.Base(os.Args[0]), m.Name)
 		os.Exit(2)
 	}
-	// An interrupt reaches every process of a terminal, but it is the host that
-	// decides when features end: they are needed until the last page is drained.
-	signal.Ignore(os.Interrupt, syscall.SIGHUP)
+	// An interrupt reaches every process of a terminal, and systemd's SIGTERM every
+	// process of a service, but it is the host that decides when features end: they
+	// are needed until the last page is drained.
+	signal.Ignore(os.Interrupt, syscall.SIGHUP, syscall.SIGTERM)
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 
 	ctx, stop := context.WithCancel(context.Background())

@@ -442,7 +442,8 @@ type CarryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The calls to answer.
 	Calls []*Call `protobuf:"bytes,1,rep,name=calls,proto3" json:"calls,omitempty"`
-	// Ids of calls whose answers nobody waits for any more.
+	// Ids of calls whose answers nobody waits for any more. They are answered all
+	// the same: a process that leaves a call without an answer counts as hung.
 	CancelledIds  []uint64 `protobuf:"varint,2,rep,packed,name=cancelled_ids,json=cancelledIds,proto3" json:"cancelled_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
