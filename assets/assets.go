@@ -72,23 +72,19 @@ func (s *Set) add(name string, body []byte) error {
 		return fmt.Errorf("two files are called %q", name)
 	}
 	ext := path.Ext(name)
-	typ, ok := types[ext]
-	if !ok {
+	if _, ok := types[ext]; !ok {
 		return fmt.Errorf("no content type known for %q", name)
 	}
-	hash := Hash(body)
-	f := newFile(name, typ, hash, body)
+	f := NewFile(name, body)
 	if ext == ".js" {
-		if want := "live-" + hash + ".js"; name != want {
+		if want := "live-" + Hash(body) + ext; name != want {
 			return fmt.Errorf("script %q should be called %q", name, want)
 		}
 		if s.script != nil {
 			return fmt.Errorf("two scripts: %q and %q", s.script.Name, name)
 		}
 		s.script = f
-		f.URL = Prefix + name
-	} else {
-		f.URL = Prefix + strings.TrimSuffix(name, ext) + "-" + hash + ext
+		f.URL = Prefix + name // the hash is in it already
 	}
 	s.byName[name], s.byURL[f.URL] = f, f
 	return nil
@@ -133,18 +129,4 @@ func (s *Set) Files() []*File {
 func Hash(body []byte) string {
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:6])
-}
-
-// NewFile returns a file that is made at run time, with an address like the
-// embedded ones have. It panics on a name whose kind no page may load.
-func NewFile(name string, body []byte) *File {
-	ext := path.Ext(name)
-	typ, ok := types[ext]
-	if !ok {
-		panic(fmt.Sprintf("no content type known for %q", name))
-	}
-	hash := Hash(body)
-	f := newFile(name, typ, hash, body)
-	f.URL = Prefix + strings.TrimSuffix(name, ext) + "-" + hash + ext
-	return f
 }

@@ -38,8 +38,8 @@ func TestNew_Embedded(t *testing.T) {
 			t.Errorf("Lookup(%q) found nothing", s.URL(name))
 			continue
 		}
-		if f.Name != name || len(f.Body()) == 0 || !f.Immutable {
-			t.Errorf("Lookup(%q) = %q, %d bytes, immutable %v", s.URL(name), f.Name, len(f.Body()), f.Immutable)
+		if f.Name != name || len(f.Body()) == 0 {
+			t.Errorf("Lookup(%q) = %q, %d bytes", s.URL(name), f.Name, len(f.Body()))
 		}
 	}
 	if _, ok := s.Lookup("/assets/app.css"); ok {
@@ -152,6 +152,25 @@ func TestLoad_Errors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNewFile wants a file made at run time to be like an embedded one.
+func TestNewFile(t *testing.T) {
+	s, err := assets.Load(tree(map[string]string{"script": "a", "css/app.css": "body{}"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := s.Lookup(s.URL("app.css"))
+	got := assets.NewFile("app.css", []byte("body{}"))
+	if got.URL != want.URL || got.ETag != want.ETag || got.ContentType != want.ContentType || string(got.Body()) != "body{}" {
+		t.Errorf("NewFile = %+v, want %+v", got, want)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("NewFile of an unknown kind did not panic")
+		}
+	}()
+	assets.NewFile("a.exe", nil)
 }
 
 func TestSet_URL_Unknown(t *testing.T) {

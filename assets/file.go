@@ -3,6 +3,8 @@ package assets
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
+	"path"
 	"strings"
 	"sync"
 
@@ -32,20 +34,24 @@ type File struct {
 	// ETag is the header of that name, quotes included.
 	ETag string
 
-	// Immutable says that the bytes behind URL never change, so that CacheControl
-	// applies.
-	Immutable bool
-
 	body         []byte
 	gzip, brotli func() []byte
 }
 
-func newFile(name, contentType, hash string, body []byte) *File {
+// NewFile returns a file that is made at run time, with an address like the
+// embedded ones have. It panics on a name whose kind no page may load.
+func NewFile(name string, body []byte) *File {
+	ext := path.Ext(name)
+	contentType, ok := types[ext]
+	if !ok {
+		panic(fmt.Sprintf("no content type known for %q", name))
+	}
+	hash := Hash(body)
 	return &File{
 		Name:        name,
+		URL:         Prefix + strings.TrimSuffix(name, ext) + "-" + hash + ext,
 		ContentType: contentType,
 		ETag:        `"` + hash + `"`,
-		Immutable:   true,
 		body:        body,
 		gzip:        sync.OnceValue(func() []byte { return compressGzip(body) }),
 		brotli:      sync.OnceValue(func() []byte { return compressBrotli(body) }),

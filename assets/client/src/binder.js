@@ -91,6 +91,7 @@ export function createBinder (subscription) {
     const found = match(event)
     if (!found) return
     const { el, target } = found
+    if (event.type === 'click' && el.tagName === 'A' && elsewhere(event)) return
     if (event.type === 'submit' || (event.type === 'click' && leads(el))) event.preventDefault()
     if (el.getAttribute('aria-disabled') === 'true') return
     if (queue.values().some(e => e.disable && e.place.is(el))) return
@@ -115,7 +116,7 @@ export function createBinder (subscription) {
     },
 
     connected () {
-      for (const frags of fragments()) subscription.perform('sync', { tabId, frags })
+      subscription.perform('sync', { tabId, frags: fragments() })
       queue.connected()
     },
 
@@ -136,6 +137,9 @@ export function createBinder (subscription) {
       (notices.holds(from) && (to.hasAttribute('data-live-error') || to.hasAttribute('data-live-message')))
   }
 }
+
+// A click by which the person wants a link in another tab or window, or saved.
+const elsewhere = e => e.ctrlKey || e.metaKey || e.shiftKey || e.altKey || e.button > 0
 
 // A click that would lead away from the page: a link, or a button that submits.
 const leads = el => el.tagName === 'A' || (!!el.form && /^(submit|image)$/.test(el.type))

@@ -1,6 +1,6 @@
 // One event as it goes up the wire.
 
-/** The most one frame may hold, in bytes. The server closes on larger ones. */
+/** The most that one event's frame may hold, in bytes: our own bound. The server's, for every frame, is 64 KiB. */
 export const MAX_FRAME = 16384
 
 /** A reason not to send, in words for the person. */
@@ -30,11 +30,12 @@ export function describe (el, event, target, tabId) {
   return message
 }
 
+/** The size in bytes of value as JSON. */
+export const size = value => new TextEncoder().encode(JSON.stringify(value)).length
+
 /** The size in bytes of the frame that carries message. */
-export function frameSize (identifier, message) {
-  const data = JSON.stringify({ ...message, action: 'event' })
-  return new TextEncoder().encode(JSON.stringify({ command: 'message', identifier, data })).length
-}
+export const frameSize = (identifier, message) =>
+  size({ command: 'message', identifier, data: JSON.stringify({ ...message, action: 'event' }) })
 
 // A form's own id, name and value may be hidden by controls of those names.
 function attributes (el) {

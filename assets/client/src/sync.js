@@ -1,26 +1,26 @@
 // What the page shows, told to the server after every connect so that it can
 // send what changed meanwhile.
+import { size } from './message.js'
 
-/** How many characters of ids and revisions one sync may carry; with its quotes it stays under MAX_FRAME. */
-const MAX_CHARS = 8000
+/** How many fragments the server looks at. */
+export const MAX_FRAGMENTS = 512
+
+/** How many bytes their ids and revisions may take in the frame; the server closes beyond 64 KiB. */
+export const MAX_BYTES = 60000
 
 /**
- * The revisions of all [data-live-rev][id], as {id: rev}. A page with very many
- * fragments gives several; a page without any gives one, empty.
+ * The revisions of all [data-live-rev][id], as {id: rev}, for one sync: what it
+ * does not name the server takes for missing from the page, and sends. Of very
+ * many these are the first.
  */
 export function fragments () {
-  const all = [{}]
-  let chars = 0
-  for (const el of document.querySelectorAll('[data-live-rev][id]')) {
-    const id = el.getAttribute('id')
-    const rev = el.getAttribute('data-live-rev')
-    const more = id.length + rev.length + 10
-    if (chars + more > MAX_CHARS && chars) {
-      all.push({})
-      chars = 0
-    }
-    chars += more
-    all[all.length - 1][id] = rev
+  const revs = {}
+  let bytes = 0
+  for (const el of [...document.querySelectorAll('[data-live-rev][id]')].slice(0, MAX_FRAGMENTS)) {
+    const one = { [el.getAttribute('id')]: el.getAttribute('data-live-rev') }
+    bytes += size(JSON.stringify(one)) // JSON in JSON, as in the frame
+    if (bytes > MAX_BYTES) break
+    Object.assign(revs, one)
   }
-  return all
+  return revs
 }

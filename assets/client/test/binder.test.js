@@ -60,19 +60,26 @@ test('offline clicks go with the next connection, after the sync', t => {
   assert.deepEqual(line.ids, ids)
 })
 
-test('a page without fragments syncs too, and one with thousands in frames that fit', t => {
-  const { line, binder, document } = setup(t, '')
+test('a page without fragments syncs too', t => {
+  const { line, binder } = setup(t, '')
   binder.connected()
   assert.deepEqual(line.sent.map(s => s.data.frags), [{}])
-  line.sent.length = 0
-  document.body.innerHTML = Array.from({ length: 2000 }, (_, i) => `<p id="viewers-somebody-${i}" data-live-rev="0123456789abcdef"></p>`).join('')
-  binder.connected()
-  assert.equal(Object.keys(Object.assign({}, ...line.sent.map(s => s.data.frags))).length, 2000)
-  for (const { data } of line.sent) {
-    const frame = JSON.stringify({ command: 'message', identifier: line.identifier, data: JSON.stringify(data) })
-    assert.ok(frame.length < 16384, `${frame.length} bytes`)
-  }
 })
+
+for (const [name, id, most] of [['usual', 'viewers-somebody-', 512], ['very long', '"é'.repeat(100), 60000 / 500]]) {
+  test(`a page with thousands of fragments of ${name} ids syncs once, with what the server takes`, t => {
+    const { line, binder, document } = setup(t, '')
+    document.body.innerHTML = Array.from({ length: 2000 }, (_, i) => `<p id='${id}${i}' data-live-rev="0123456789abcdef"></p>`).join('')
+    binder.connected()
+    assert.equal(line.sent.length, 1)
+    const { data } = line.sent[0]
+    const count = Object.keys(data.frags).length
+    assert.ok(count <= most && count > most * 0.75, `${count} fragments`)
+    assert.equal(data.frags[id + 0], '0123456789abcdef')
+    const frame = JSON.stringify({ command: 'message', identifier: line.identifier, data: JSON.stringify({ ...data, action: 'sync' }) })
+    assert.ok(Buffer.byteLength(frame) < 65536, `${Buffer.byteLength(frame)} bytes`)
+  })
+}
 
 for (const up of [true, false]) {
   test(`a form is never submitted by the browser, ${up ? 'online' : 'offline'}`, t => {
@@ -89,6 +96,16 @@ test('a click on a link or submit button stays on the page, on a checkbox it cou
   $('input').click()
   assert.equal($('input').checked, true)
 })
+
+for (const how of [{ ctrlKey: true }, { metaKey: true }, { shiftKey: true }, { altKey: true }, { button: 1 }]) {
+  test(`a link clicked with ${Object.keys(how)} is the browser's`, t => {
+    const { $, line } = setup(t, '<a href="/x" data-live="click->a#b">x</a><button id=b data-live="click->a#b">x</button>')
+    assert.equal(fire($('a'), 'click', how).defaultPrevented, false)
+    assert.equal(line.events.length, 0)
+    fire($('#b'), 'click', how)
+    assert.equal(line.events.length, 1)
+  })
+}
 
 for (const status of ['invalid', 'forbidden', 'error']) {
   test(status + ' is told to the person, near the element, until the next try', t => {
