@@ -1,6 +1,7 @@
 package cable_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -24,7 +25,7 @@ const lightMessage = `{"cableReady":true,"version":"5.0.6","operations":[{"opera
 func BenchmarkServer_Broadcast(b *testing.B) {
 	for _, n := range []int{1, 1000, 10000} {
 		b.Run(fmt.Sprintf("sessions=%d", n), func(b *testing.B) {
-			s := runServer(b, cable.Config{})
+			s := runServer(b, cable.Config{MaxSessions: n})
 			var read, served, ready sync.WaitGroup
 			var conns []*sink
 			ready.Add(n)
@@ -61,7 +62,6 @@ type sink struct {
 	closed   chan struct{}
 	close    func()
 	upgraded bool
-	written  int // bytes since upgraded, until read is set
 	ready    *sync.WaitGroup
 	read     atomic.Pointer[sync.WaitGroup]
 }
@@ -105,19 +105,13 @@ func (c *sink) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// introduction is the size of the frames before the first broadcast.
-const introduction = len("..") + len(`{"type":"welcome"}`) +
-	len("..") + len(`{"identifier":"{\"channel\":\"Live\",\"room\":\"home\"}","type":"confirm_subscription"}`)
-
 func (c *sink) Write(p []byte) (int, error) {
 	if read := c.read.Load(); read != nil {
 		if len(p) > 125 { // no ping
 			read.Done()
 		}
-	} else if c.upgraded {
-		if c.written += len(p); c.written == introduction {
-			c.ready.Done()
-		}
+	} else if c.upgraded && bytes.Contains(p, []byte("confirm_subscription")) {
+		c.ready.Done()
 	}
 	return len(p), nil
 }

@@ -3,12 +3,11 @@ package cable
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/global-presence/presence/plugins/dom"
 )
 
 // handle does what a frame asks for. It is false when reading should stop.
@@ -19,7 +18,7 @@ func (s *Session) handle(frame []byte) bool {
 	}
 	switch c.Command {
 	case "subscribe":
-		s.subscribe(c.Identifier)
+		return s.subscribe(c.Identifier)
 	case "unsubscribe":
 		if sub := s.subscription(c.Identifier); sub != nil {
 			s.unsubscribe(sub)
@@ -55,40 +54,81 @@ func (s *Session) subscription(identifier []byte) *subscription {
 	return nil
 }
 
-func (s *Session) subscribe(identifier []byte) {
+// subscribe is false when reading should stop.
+func (s *Session) subscribe(identifier []byte) bool {
 	if sub := s.subscription(identifier); sub != nil {
 		// The official client asks every 500 ms until it sees a confirm, so it gets
 		// one for each time; nothing else happens again.
 		s.send(confirmFrame(sub.group.identifier))
-		return
+		return true
 	}
 	room, err := parseIdentifier(identifier)
 	if err == nil && len(s.subs) >= s.server.cfg.MaxSubscriptions {
 		err = errors.New("too many subscriptions")
 	}
-	if err == nil && s.rooms[room] == 0 {
-		err = errors.New("the room cannot be joined") // unless Join returns
-		s.server.guard(s, "join", func() { err = s.server.cfg.Handler.Join(s, room) })
+	if err == nil && !s.visit(room) {
+		s.server.metrics.refused.WithLabelValues(reasonRooms).Inc()
+		s.end(reasonRooms, closePolicy, disconnectFrame(reasonRooms, true))
+		return false
+	}
+	if err == nil {
+		err = s.join(room)
+	}
+	if err == nil {
+		if err = s.server.streams.subscribe(s, string(identifier), room); err != nil {
+			s.leave(room)
+		}
 	}
 	if err != nil {
 		s.server.metrics.refused.WithLabelValues("rejected").Inc()
 		s.send(rejectFrame(string(identifier), err.Error()))
-		return
+		return true
+	}
+	s.server.metrics.subscriptions.Inc()
+	return true
+}
+
+// visit counts rooms that the session has not joined before, and is false when
+// they are too many. To leave a room and join it again costs nothing: pages do so
+// all the time, and the room is still loaded. A session with too many is
+// disconnected, to come back with what its page shows by then: a rejection would be
+// final, and a delay would keep unread frames of a peer that may be gone.
+func (s *Session) visit(room string) bool {
+	if _, known := s.rooms[room]; known {
+		return true
+	}
+	if len(s.rooms) >= visitBurst*s.server.cfg.MaxSubscriptions {
+		maps.DeleteFunc(s.rooms, func(_ string, subs int) bool { return subs == 0 })
+	}
+	_, ok := s.visits.take(s.server.visitLimit, time.Now())
+	return ok
+}
+
+// join counts a subscription to a room, and joins with the first.
+func (s *Session) join(room string) error {
+	if s.rooms[room] == 0 {
+		err := errors.New("the room cannot be joined") // unless Join returns
+		s.server.guard(s, "join", func() { err = s.server.cfg.Handler.Join(s, room) })
+		if err != nil {
+			return err
+		}
 	}
 	s.rooms[room]++
-	s.server.metrics.subscriptions.Inc()
-	s.server.streams.subscribe(s, string(identifier), room)
+	return nil
+}
+
+// leave undoes a join.
+func (s *Session) leave(room string) {
+	if s.rooms[room]--; s.rooms[room] == 0 {
+		s.server.guard(s, "leave", func() { s.server.cfg.Handler.Leave(s, room) })
+	}
 }
 
 func (s *Session) unsubscribe(sub *subscription) {
+	s.dropSync(sub)
 	s.server.streams.unsubscribe(sub)
 	s.server.metrics.subscriptions.Dec()
-	room := sub.room.name
-	if s.rooms[room]--; s.rooms[room] > 0 {
-		return
-	}
-	delete(s.rooms, room)
-	s.server.guard(s, "leave", func() { s.server.cfg.Handler.Leave(s, room) })
+	s.leave(sub.room.name)
 }
 
 func (s *Session) unsubscribeAll() {
@@ -143,33 +183,24 @@ func (s *Session) event(sub *subscription, m message) {
 	}
 }
 
-func (s *Session) sync(sub *subscription, m message) bool {
-	revs, err := m.revs()
-	if err != nil {
-		return s.refuse("malformed")
-	}
-	if _, ok := s.allow(); !ok {
-		s.server.metrics.refused.WithLabelValues("busy").Inc()
-		return true
-	}
-	reply := func(ops ...dom.Operation) { s.operate(sub, ops...) }
-	s.server.guard(s, "sync", func() { s.server.cfg.Handler.Sync(s, sub.room.name, revs, reply) })
-	return true
-}
-
-// allow counts an event against the session's rate and the address's, or says how
-// long to wait.
+// allow counts an event against the session's rate and the address's, or against
+// neither and says how long to wait.
 func (s *Session) allow() (wait time.Duration, ok bool) {
 	now := time.Now()
 	if wait, ok = s.events.take(s.server.eventLimit, now); !ok {
 		return wait, false
 	}
-	return s.server.addresses.take(s.address, now)
+	if wait, ok = s.server.addresses.take(s.address, now); !ok {
+		s.events.giveBack()
+	}
+	return wait, ok
 }
 
-// guard runs f and reports whether it returned. A panic is logged and goes no
-// further.
+// guard runs f, which calls the Handler, in the session's turn and reports whether
+// it returned. A panic is logged and goes no further.
 func (s *Server) guard(session *Session, what string, f func()) (returned bool) {
+	session.turn.Lock()
+	defer session.turn.Unlock()
 	defer func() {
 		if !returned {
 			s.log.Error("handler panicked", slog.String("session", session.ID()), slog.String("call", what),

@@ -30,12 +30,16 @@ type Config struct {
 	// the request's own host.
 	CheckOrigin func(c *fiber.Ctx) bool
 
-	// Address is what AddressRate counts by. Default: the peer's IP address.
+	// Address is what AddressRate and MaxSessions count by. Default: the peer's IP address.
 	Address func(c *fiber.Ctx) string
 
 	// Outbox is how many frames may wait for one session before it counts as slow
 	// and is closed. Default 256.
 	Outbox int
+
+	// OutboxBytes is how many bytes those frames may have together. One frame may
+	// always wait, however large. Default 1 MiB.
+	OutboxBytes int
 
 	// MaxFrame is the size in bytes of the largest frame a browser may send.
 	// Default 64 KiB.
@@ -44,13 +48,17 @@ type Config struct {
 	// MaxSubscriptions is how many subscriptions one session may have. Default 16.
 	MaxSubscriptions int
 
-	// EventRate is how many events and syncs a second one session may send, and
-	// EventBurst how many at once. Default 50 and 100.
+	// MaxSessions is how many sessions one address may have open; a further one is
+	// told too_many_sessions and to come back later. Default 1,000.
+	MaxSessions int
+
+	// EventRate is how many events a second one session may send, and EventBurst
+	// how many at once. Default 50 and 100.
 	EventRate  float64
 	EventBurst int
 
-	// AddressRate and AddressBurst are the same for all sessions of one address.
-	// Default 200 and 400.
+	// AddressRate and AddressBurst are the same for all sessions of one address,
+	// and for what else is counted with Server.Allow. Default 200 and 400.
 	AddressRate  float64
 	AddressBurst int
 
@@ -88,8 +96,10 @@ func (c Config) withDefaults() Config {
 		c.Address = func(c *fiber.Ctx) string { return c.IP() }
 	}
 	c.Outbox = positive(c.Outbox, 256)
+	c.OutboxBytes = positive(c.OutboxBytes, 1<<20)
 	c.MaxFrame = positive(c.MaxFrame, 64<<10)
 	c.MaxSubscriptions = positive(c.MaxSubscriptions, 16)
+	c.MaxSessions = positive(c.MaxSessions, 1000)
 	c.EventRate = positive(c.EventRate, 50)
 	c.EventBurst = positive(c.EventBurst, 100)
 	c.AddressRate = positive(c.AddressRate, 200)

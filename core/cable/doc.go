@@ -4,15 +4,17 @@
 //
 // # Promises
 //
-//   - Everything of one session is handled in order, by one goroutine. What one
-//     goroutine broadcasts arrives in that order, and all sessions of a stream
-//     see concurrent broadcasts in the same order.
+//   - Everything of one session is handled in order, one thing after the other,
+//     except that a sync may wait while others were many: the newest of a
+//     subscription is always answered. What one goroutine broadcasts arrives in
+//     that order, and all sessions of a room see concurrent broadcasts to the room,
+//     to a user and to a session in the same order.
 //   - Nothing is sent for an identifier before its confirm or after its
 //     unsubscribe, and what is broadcast after the confirm is never missed: the
 //     page asks for the rest with a sync.
 //   - An identifier is echoed as the very bytes that came.
-//   - A message is encoded once for each stream and distinct identifier; all
-//     sockets write the same bytes.
+//   - A message to a room is encoded once for each distinct identifier, of which a
+//     room has ten at most; all sockets write the same bytes.
 //   - Whatever a browser sends costs at most its own session.
 //
 // # What blocks whom
@@ -20,10 +22,12 @@
 // [Server.Broadcast] waits for no browser: a session whose outbox is full is told
 // too_slow and closed, and its page reads the present state when it comes back.
 // A [Handler] that is slow in Join or Leave delays the commands of that session
-// only. Nothing of the Handler is called under a lock.
+// only. Of the locks only Session.turn is held when something of the Handler is
+// called, which keeps that session's calls apart.
 //
-// Locks are taken in this order: one of streams.mu, room.mu and wheel.mu, never
-// two of them, and then Session.mu. Writing to a socket happens under none.
+// Locks are taken in this order: Session.turn; laterSync.mu alone; one of
+// streams.mu, room.mu and wheel.mu, never two of them; Session.mu. Writing to a
+// socket happens under none.
 //
 // # Shutdown
 //

@@ -1,6 +1,8 @@
 package cable
 
 import (
+	"time"
+
 	"github.com/fasthttp/websocket"
 
 	"github.com/global-presence/presence/plugins"
@@ -33,9 +35,19 @@ func (s *Server) Rooms() int {
 	return len(s.streams.rooms)
 }
 
-// MaxFragments, MaxMalformed and MaxIdentifier are what a browser may send.
+// Visited says how many rooms a session remembers. It is for Handler.Join.
+func (s *Session) Visited() int { return len(s.rooms) }
+
+// Ping does what one tick of Run does.
+func (s *Server) Ping(now time.Time) { s.wheel.ping(now, s.cfg.PeerTimeout) }
+
+// MaxFragments, MaxMalformed, MaxIdentifier and MaxForeign are what a browser may send.
 const (
 	MaxFragments  = maxFragments
 	MaxMalformed  = maxMalformed
 	MaxIdentifier = maxIdentifier
+	MaxForeign    = maxForeign
 )
+
+// EndsWithClose is endsWithClose.
+var EndsWithClose = endsWithClose

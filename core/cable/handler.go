@@ -54,7 +54,8 @@ type Ack struct {
 
 // Handler is what sessions ask of the rest of the server. All methods may be
 // called at once for different sessions; for one session they are called one
-// after the other. A panic costs that call, not the server.
+// after the other, so that a slow one delays the next. A panic costs that call, not
+// the server.
 type Handler interface {
 	// Join is called before a session's first subscription to a room is
 	// confirmed. It must be quick: while it runs the browser waits, and after half
@@ -73,6 +74,7 @@ type Handler interface {
 
 	// Sync asks for what a page is to change, given the revision of each fragment
 	// that it shows, by element id: at most 512. It returns at once. reply may be
-	// called any number of times, from any goroutine; it never blocks.
+	// called any number of times, from any goroutine; it never blocks. Sync is
+	// not called after the Leave of its room.
 	Sync(s *Session, room string, revs map[string]string, reply func(ops ...dom.Operation))
 }

@@ -1,6 +1,7 @@
 package cable
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,8 +16,22 @@ const (
 	floodFactor = 10
 
 	// maxMalformed is how many frames of a session may be no ActionCable command
-	// before it ends.
+	// before it ends; one more is forgiven every minute, since an open tab lives for
+	// days.
 	maxMalformed = 10
+
+	// visitRate is how many rooms a second a session may join that it has not
+	// joined before, and how many of its syncs a second are answered: each may make
+	// the rest of the server load and render a whole room. visitBurst times
+	// MaxSubscriptions are free at once, which is a page that opens all it may, and
+	// does so again.
+	visitRate  = 2
+	visitBurst = 2
+
+	// maxForeign is how many identifiers one room has besides those that
+	// JSON.stringify makes of {channel, room} and {room, channel}. Every message is
+	// encoded and kept once more for each, whoever brought it.
+	maxForeign = 8
 
 	// maxIdentifier is the size in bytes of an identifier as it stands in the frame.
 	// It is part of every frame sent for it.
@@ -43,6 +58,17 @@ type bucket struct {
 	spent float64 // tokens missing at the moment at
 	at    time.Time
 }
+
+// reserve takes a token, if need be one that is not there yet, and says how long
+// until it is.
+func (b *bucket) reserve(l limit, now time.Time) (wait time.Duration) {
+	b.refill(l, now)
+	b.spent++
+	return max(0, time.Duration((b.spent-l.burst)/l.rate*float64(time.Second)))
+}
+
+// giveBack returns a token that was taken for nothing.
+func (b *bucket) giveBack() { b.spent = max(0, b.spent-1) }
 
 // take takes a token. Without one it says how long until there is one.
 func (b *bucket) take(l limit, now time.Time) (wait time.Duration, ok bool) {
@@ -99,7 +125,7 @@ func (a *addresses) take(address string, now time.Time) (wait time.Duration, ok 
 			b = &a.common
 		} else {
 			b = &bucket{}
-			a.known[address] = b
+			a.known[strings.Clone(address)] = b // it may point into a request
 		}
 	}
 	return b.take(a.limit, now)

@@ -12,9 +12,17 @@ var chunks = sync.Pool{New: func() any { b := make([]byte, 0, writeChunk); retur
 type outbox struct {
 	frames [][]byte
 	head   int // frames before it have been taken
+	size   int // bytes of those that wait
 }
 
 func (o *outbox) len() int { return len(o.frames) - o.head }
+
+// fits reports whether a frame may join those that wait: most frames of mostBytes
+// bytes together, and any one frame alone.
+func (o *outbox) fits(frame []byte, most, mostBytes int) bool {
+	n := o.len()
+	return n == 0 || n < most && o.size+len(frame) <= mostBytes
+}
 
 func (o *outbox) push(frame []byte) {
 	if len(o.frames) == cap(o.frames) && o.head > 0 {
@@ -23,6 +31,7 @@ func (o *outbox) push(frame []byte) {
 		o.frames, o.head = o.frames[:n], 0
 	}
 	o.frames = append(o.frames, frame)
+	o.size += len(frame)
 }
 
 // pop takes the oldest frame, or as many as fit in chunk together, which then holds
@@ -44,6 +53,7 @@ func (o *outbox) pop() (frame []byte, chunk *[]byte) {
 func (o *outbox) take() []byte {
 	frame := o.frames[o.head]
 	o.frames[o.head] = nil
+	o.size -= len(frame)
 	if o.head++; o.head == len(o.frames) {
 		if o.head = 0; cap(o.frames) > 16 {
 			o.frames = nil

@@ -30,6 +30,8 @@ const (
 	reasonInvalid      = "invalid_request"
 	reasonRestart      = "server_restart"
 	reasonTooSlow      = "too_slow"
+	reasonSessions     = "too_many_sessions"
+	reasonRooms        = "too_many_subscriptions"
 	reasonTooLarge     = "frame_too_large"
 	reasonFlood        = "too_many_frames"
 	reasonNoPong       = "no_pong"
@@ -49,6 +51,8 @@ const (
 	opClose = 0x8
 	opPing  = 0x9
 	opPong  = 0xA
+
+	maxControl = 125 // bytes that a control frame may carry
 
 	closeNormal    = 1000
 	closeGoingAway = 1001
@@ -164,6 +168,13 @@ func parseIdentifier(identifier []byte) (room string, err error) {
 		return "", errors.New("invalid room")
 	}
 	return params.Room, nil
+}
+
+// isCanonical reports whether an identifier of a room is as JSON.stringify writes
+// {channel, room}, in either order.
+func isCanonical(identifier, room string) bool {
+	c, r := `"channel":"`+channel+`"`, `"room":`+string(quote(room))
+	return identifier == string(quote("{"+c+","+r+"}")) || identifier == string(quote("{"+r+","+c+"}"))
 }
 
 // message is the JSON in a command's data.

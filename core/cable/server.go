@@ -23,8 +23,10 @@ type Server struct {
 	streams    *streams
 	wheel      *wheel
 	addresses  *addresses
+	start      time.Time // what age counts from; only its monotonic reading matters
 	eventLimit limit
-	floodLimit int // frames a second
+	visitLimit limit // of rooms joined anew, and of syncs
+	floodLimit int   // frames a second
 	upgrade    fiber.Handler
 }
 
@@ -39,10 +41,12 @@ func New(cfg Config) *Server {
 		cfg:        cfg,
 		log:        cfg.Logger,
 		metrics:    newMetrics(cfg.Registerer, cfg.Logger),
-		streams:    newStreams(),
+		streams:    newStreams(cfg.MaxSessions),
+		start:      time.Now(),
 		wheel:      newWheel(cfg.PingInterval),
 		addresses:  newAddresses(limit{rate: cfg.AddressRate, burst: float64(cfg.AddressBurst)}),
 		eventLimit: limit{rate: cfg.EventRate, burst: float64(cfg.EventBurst)},
+		visitLimit: limit{rate: visitRate, burst: float64(visitBurst * cfg.MaxSubscriptions)},
 		floodLimit: int(floodFactor * max(cfg.EventRate, float64(cfg.EventBurst))),
 	}
 	s.upgrade = contrib.New(func(c *contrib.Conn) {
@@ -149,8 +153,13 @@ func (s *Server) serve(ws *websocket.Conn, session *Session, authorized bool) {
 	case !authorized:
 		session.end(reasonUnauthorized, closePolicy, disconnectFrame(reasonUnauthorized, false))
 		return
-	case !s.streams.add(session):
+	}
+	switch s.streams.add(session) {
+	case reasonRestart:
 		session.restart()
+		return
+	case reasonSessions:
+		session.end(reasonSessions, closePolicy, disconnectFrame(reasonSessions, true))
 		return
 	}
 	known = true
@@ -167,7 +176,7 @@ func (s *Server) serve(ws *websocket.Conn, session *Session, authorized bool) {
 // level is Warn for an end that tells of something wrong here or there.
 func level(reason string) slog.Level {
 	switch reason {
-	case reasonLeft, reasonLost, reasonRestart, reasonUnauthorized, reasonNoProtocol:
+	case reasonLeft, reasonLost, reasonWrite, reasonRestart, reasonUnauthorized, reasonNoProtocol:
 		return slog.LevelDebug
 	default:
 		return slog.LevelWarn
@@ -186,6 +195,18 @@ func (s *Session) restart() bool {
 func (s *Server) Broadcast(stream Stream, message []byte) {
 	s.metrics.deliveries.Add(float64(s.streams.broadcast(stream, message)))
 }
+
+// Allow counts one event against an address's budget, AddressRate and
+// AddressBurst, as the events of its sessions are. It is for what comes by another
+// way, such as a posted form. False means too many, and wait how long until there
+// is room for one. It may be called at any time from any goroutine.
+func (s *Server) Allow(address string) (wait time.Duration, ok bool) {
+	return s.addresses.take(address, time.Now())
+}
+
+// age is the time since New in nanoseconds, never 0. The wall clock may be set
+// meanwhile: t comes from time.Now or a Ticker, and its monotonic reading counts.
+func (s *Server) age(t time.Time) int64 { return max(1, int64(t.Sub(s.start))) }
 
 // Run pings sessions and closes those whose peer is gone, until ctx ends. Then it
 // ends all that are left, lets no more in, and returns nil when the last one has

@@ -34,14 +34,18 @@ type Session struct {
 
 	writers sync.WaitGroup
 	write   func()       // drainOutbox, bound once so that starting it allocates nothing
-	heard   atomic.Int64 // unix nanoseconds of the last frame
-	reading atomic.Int64 // unix nanoseconds of the beginning of a frame that is being read, or 0
+	heard   atomic.Int64 // Server.age at the last frame
+	reading atomic.Int64 // Server.age at the beginning of a frame that is being read, or 0
+
+	turn sync.Mutex // held during each call of the Handler, so that they come one after the other
 
 	// Of the reading goroutine alone.
 	events    bucket
+	visits    bucket // rooms joined anew
+	syncs     bucket
+	malformed bucket
 	frames    window
-	malformed int
-	rooms     map[string]int // subscriptions by joined room
+	rooms     map[string]int // subscriptions by room that was joined, 0 for one that was left
 
 	// Of the wheel, guarded by wheel.mu.
 	slot, place int
@@ -83,7 +87,7 @@ func newSession(server *Server, person plugins.Person, address string) *Session 
 
 // open makes the session use a connection.
 func (s *Session) open(ws *websocket.Conn) {
-	s.heard.Store(time.Now().UnixNano())
+	s.heard.Store(s.server.age(time.Now()))
 	ws.SetPingHandler(func(data string) error {
 		if !s.hear() {
 			return errFlood
@@ -111,7 +115,7 @@ var (
 // hear notes a sign of life. It is false when there are too many of them.
 func (s *Session) hear() bool {
 	now := time.Now()
-	s.heard.Store(now.UnixNano())
+	s.heard.Store(s.server.age(now))
 	return !s.frames.exceeds(s.server.floodLimit, now)
 }
 
@@ -135,7 +139,7 @@ func (s *Session) readFrame(ws *websocket.Conn) bool {
 			buffers.Put(buf)
 		}
 	}()
-	s.reading.Store(time.Now().UnixNano())
+	s.reading.Store(s.server.age(time.Now()))
 	*buf, err = readAtMost(r, (*buf)[:0], s.server.cfg.MaxFrame)
 	s.reading.Store(0)
 	if err != nil {
@@ -195,7 +199,7 @@ func (s *Session) endOfRead(err error) {
 // refuse counts a frame that is no command. It is false when there were too many.
 func (s *Session) refuse(why string) bool {
 	s.server.metrics.refused.WithLabelValues(why).Inc()
-	if s.malformed++; s.malformed <= maxMalformed {
+	if _, ok := s.malformed.take(limit{rate: 1.0 / 60, burst: maxMalformed}, time.Now()); ok {
 		return true
 	}
 	s.end(reasonInvalid, closePolicy, disconnectFrame(reasonInvalid, false))
@@ -214,7 +218,7 @@ func (s *Session) enqueue(frame []byte) bool {
 	if s.ended != "" {
 		return false
 	}
-	if s.outbox.len() >= s.server.cfg.Outbox {
+	if !s.outbox.fits(frame, s.server.cfg.Outbox, s.server.cfg.OutboxBytes) {
 		s.server.metrics.overflows.Inc()
 		s.outbox.drop()
 		s.endLocked(reasonTooSlow, closePolicy, disconnectFrame(reasonTooSlow, true))
@@ -314,7 +318,7 @@ func (s *Session) finish() (reason string) {
 	case reasonLost, reasonWrite, reasonLeft: // nothing more to read
 	default:
 		_ = conn.SetReadDeadline(time.Now().Add(linger))
-		_, _ = io.Copy(io.Discard, io.LimitReader(conn, int64(max(1<<20, s.server.cfg.MaxFrame))))
+		s.readOut(conn)
 	}
 	s.writers.Wait()
 
@@ -323,4 +327,28 @@ func (s *Session) finish() (reason string) {
 	s.net = nil
 	s.outbox.drop()
 	return reason
+}
+
+// readOut reads what is still coming until the peer says that it closes too, as
+// browsers do at once and then wait for us, or does close, or its time is up.
+func (s *Session) readOut(conn net.Conn) {
+	buf := make([]byte, 1024)
+	for left := max(1<<20, s.server.cfg.MaxFrame); left > 0; {
+		n, err := conn.Read(buf)
+		if left -= n; err != nil || endsWithClose(buf[:n]) {
+			return
+		}
+	}
+}
+
+// endsWithClose reports whether b ends like a close frame of a browser, which is the
+// last that it sends. Where frames begin is not known any more; taking something
+// else for one closes a little early, no more.
+func endsWithClose(b []byte) bool {
+	for n := 0; n <= maxControl && len(b) >= n+6; n++ { // two bytes, four of the mask, n
+		if at := b[len(b)-n-6:]; at[0] == 0x80|opClose && at[1] == 0x80|byte(n) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package cable
 
 import (
+	"errors"
 	"slices"
 	"sync"
 )
@@ -8,11 +9,13 @@ import (
 // streams knows which sessions follow what.
 type streams struct {
 	mu       sync.RWMutex
-	sessions map[string]*Session   // by id; guarded by mu
-	users    map[string][]*Session // by user; guarded by mu
-	rooms    map[string]*room      // those that somebody follows; guarded by mu
-	closed   bool                  // no session is added any more; guarded by mu
-	empty    chan struct{}         // closed when closed and without sessions
+	sessions map[string]*Session // by id; guarded by mu
+	rooms    map[string]*room    // those that somebody follows; guarded by mu
+	closed   bool                // no session is added any more; guarded by mu
+	empty    chan struct{}       // closed when closed and without sessions
+
+	addresses  map[string]int // sessions by address; guarded by mu
+	perAddress int            // the most sessions of one
 }
 
 // room is who follows one room, by the identifier they use for it, which is the
@@ -22,12 +25,14 @@ type room struct {
 	refs int // subscriptions, also those on their way; guarded by streams.mu
 
 	mu     sync.Mutex
-	groups []*group // guarded by mu
+	groups []*group                   // guarded by mu
+	users  map[string][]*subscription // by user; guarded by mu
 }
 
 type group struct {
 	identifier string          // the JSON string as it came
 	prefix     []byte          // what a data frame starts with
+	foreign    bool            // not as our own client writes it
 	members    []*subscription // in no order; guarded by room.mu
 }
 
@@ -35,28 +40,34 @@ type subscription struct {
 	session *Session
 	room    *room
 	group   *group
-	place   int // in group.members; guarded by room.mu
+	place   int        // in group.members; guarded by room.mu
+	later   *laterSync // the newest, or nil; of the reading goroutine alone
 }
 
-func newStreams() *streams {
+func newStreams(perAddress int) *streams {
 	return &streams{
-		sessions: map[string]*Session{},
-		users:    map[string][]*Session{},
-		rooms:    map[string]*room{},
-		empty:    make(chan struct{}),
+		sessions:   map[string]*Session{},
+		rooms:      map[string]*room{},
+		empty:      make(chan struct{}),
+		addresses:  map[string]int{},
+		perAddress: perAddress,
 	}
 }
 
-// add makes a session known, unless the server is stopping.
-func (t *streams) add(s *Session) bool {
+// add makes a session known and returns "", or returns the reason not to:
+// reasonRestart when the server is stopping, or reasonSessions.
+func (t *streams) add(s *Session) (reason string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
-		return false
+	switch {
+	case t.closed:
+		return reasonRestart
+	case t.addresses[s.address] >= t.perAddress:
+		return reasonSessions
 	}
 	t.sessions[s.ID()] = s
-	t.users[s.person.User] = append(t.users[s.person.User], s)
-	return true
+	t.addresses[s.address]++
+	return ""
 }
 
 // remove forgets a session, whose subscriptions have ended.
@@ -64,10 +75,8 @@ func (t *streams) remove(s *Session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.sessions, s.ID())
-	user := s.person.User
-	left := slices.DeleteFunc(t.users[user], func(o *Session) bool { return o == s })
-	if t.users[user] = left; len(left) == 0 {
-		delete(t.users, user)
+	if t.addresses[s.address]--; t.addresses[s.address] == 0 {
+		delete(t.addresses, s.address)
 	}
 	if t.closed && len(t.sessions) == 0 {
 		close(t.empty)
@@ -98,34 +107,54 @@ func (t *streams) isClosed() bool {
 }
 
 // subscribe makes s follow a room and queues the confirm. Both happen before any
-// other goroutine can broadcast to the subscription.
-func (t *streams) subscribe(s *Session, identifier, name string) {
+// other goroutine can broadcast to the subscription. An error is the reason why the
+// room has no place for the identifier.
+func (t *streams) subscribe(s *Session, identifier, name string) error {
 	r := t.hold(name)
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	i := slices.IndexFunc(r.groups, func(g *group) bool { return g.identifier == identifier })
-	if i < 0 {
-		i = len(r.groups)
-		r.groups = append(r.groups, &group{identifier: identifier, prefix: dataPrefix(identifier)})
+	g, err := r.group(identifier)
+	if err != nil {
+		r.mu.Unlock()
+		t.release(r)
+		return err
 	}
-	g := r.groups[i]
+	defer r.mu.Unlock()
 	sub := &subscription{session: s, room: r, group: g, place: len(g.members)}
 	g.members = append(g.members, sub)
+	user := s.person.User
+	r.users[user] = append(r.users[user], sub)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.subs = append(s.subs, sub)
 	s.enqueue(confirmFrame(g.identifier))
+	return nil
+}
+
+// group returns the group of an identifier, which it makes if there is a place for
+// it; r.mu is held.
+func (r *room) group(identifier string) (*group, error) {
+	foreign := 0
+	for _, g := range r.groups {
+		if g.identifier == identifier {
+			return g, nil
+		}
+		if g.foreign {
+			foreign++
+		}
+	}
+	g := &group{identifier: identifier, prefix: dataPrefix(identifier), foreign: !isCanonical(identifier, r.name)}
+	if g.foreign && foreign >= maxForeign {
+		return nil, errors.New("too many identifiers for this room")
+	}
+	r.groups = append(r.groups, g)
+	return g, nil
 }
 
 // unsubscribe ends a subscription: when it returns, nothing more is sent for it.
 func (t *streams) unsubscribe(sub *subscription) {
 	sub.leave()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if sub.room.refs--; sub.room.refs == 0 {
-		delete(t.rooms, sub.room.name)
-	}
+	t.release(sub.room)
 }
 
 func (sub *subscription) leave() {
@@ -139,52 +168,63 @@ func (sub *subscription) leave() {
 	if g.members = g.members[:last]; last == 0 {
 		r.groups = slices.DeleteFunc(r.groups, func(o *group) bool { return o == g })
 	}
+	user := s.person.User
+	left := slices.DeleteFunc(r.users[user], func(o *subscription) bool { return o == sub })
+	if r.users[user] = left; len(left) == 0 {
+		delete(r.users, user)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
 }
 
-// hold returns the room of a name, which stays known until unsubscribe.
+// hold returns the room of a name, which stays known until release.
 func (t *streams) hold(name string) *room {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.rooms[name]
 	if r == nil {
-		r = &room{name: name}
+		r = &room{name: name, users: map[string][]*subscription{}}
 		t.rooms[name] = r
 	}
 	r.refs++
 	return r
 }
 
-// broadcast returns in how many outboxes it has put the message.
-func (t *streams) broadcast(to Stream, message []byte) (delivered int) {
-	if to.User == "" && to.Session == "" {
-		t.mu.RLock()
-		r := t.rooms[to.Room]
-		t.mu.RUnlock()
-		if r == nil {
-			return 0
-		}
-		return r.broadcast(message)
+func (t *streams) release(r *room) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.refs--; r.refs == 0 {
+		delete(t.rooms, r.name)
 	}
+}
 
+// broadcast returns in how many outboxes it has put the message. All that goes to a
+// room or a part of it does so under the room's lock, one after the other.
+func (t *streams) broadcast(to Stream, message []byte) (delivered int) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	var once encoder
-	if to.Session == "" {
-		for _, s := range t.users[to.User] {
-			delivered += s.deliver(to.Room, message, &once)
+	r, s := t.rooms[to.Room], t.sessions[to.Session]
+	t.mu.RUnlock()
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case to.Session != "":
+		if s != nil && (to.User == "" || to.User == s.person.User) {
+			delivered = s.deliver(r, message)
 		}
-	} else if s := t.sessions[to.Session]; s != nil && (to.User == "" || to.User == s.person.User) {
-		delivered = s.deliver(to.Room, message, &once)
+	case to.User != "":
+		delivered = r.deliver(to.User, message)
+	default:
+		delivered = r.broadcast(message)
 	}
 	return delivered
 }
 
+// broadcast puts a message in the outboxes of everybody; r.mu is held.
 func (r *room) broadcast(message []byte) (delivered int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for _, g := range r.groups {
 		frame := dataFrame(g.prefix, message)
 		for _, sub := range g.members {
@@ -195,6 +235,20 @@ func (r *room) broadcast(message []byte) (delivered int) {
 			}
 			s.mu.Unlock()
 		}
+	}
+	return delivered
+}
+
+// deliver puts a message in the outboxes of one user's tabs; r.mu is held.
+func (r *room) deliver(user string, message []byte) (delivered int) {
+	var once encoder
+	for _, sub := range r.users[user] {
+		s := sub.session
+		s.mu.Lock()
+		if s.enqueue(once.encode(sub.group, message)) {
+			delivered++
+		}
+		s.mu.Unlock()
 	}
 	return delivered
 }
@@ -213,11 +267,11 @@ func (e *encoder) encode(g *group, message []byte) []byte {
 }
 
 // deliver puts a message in the outbox for each subscription to a room.
-func (s *Session) deliver(room string, message []byte, once *encoder) (delivered int) {
+func (s *Session) deliver(r *room, message []byte) (delivered int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {
-		if sub.room.name == room && s.enqueue(once.encode(sub.group, message)) {
+		if sub.room == r && s.enqueue(dataFrame(sub.group.prefix, message)) {
 			delivered++
 		}
 	}

@@ -140,6 +140,46 @@ func TestServer_SameOrderForAll(t *testing.T) {
 	}
 }
 
+// TestServer_SameOrderForTabs has several publishers to a room, a user in it and
+// the whole of it in turns: a user's tabs agree.
+func TestServer_SameOrderForTabs(t *testing.T) {
+	const publishers, messages = 4, 5000
+	s := startServer(t, cable.Config{Outbox: 1 << 20, OutboxBytes: 1 << 30})
+	var orders [2][]string
+	var all sync.WaitGroup
+	for i := range orders {
+		c := open(t, s, "ann")
+		c.join("home")
+		all.Go(func() {
+			for range publishers * messages {
+				f, err := c.read()
+				if err != nil {
+					t.Errorf("read frame: %v", err)
+					return
+				}
+				orders[i] = append(orders[i], string(f.Message))
+			}
+		})
+	}
+	for p := range publishers {
+		stream := cable.Stream{Room: "home"}
+		if p > 0 {
+			stream.User = "ann"
+		}
+		all.Go(func() {
+			for n := range messages {
+				s.Broadcast(stream, fmt.Appendf(nil, `"%d %d"`, p, n))
+			}
+		})
+	}
+	all.Wait()
+	for n := range min(len(orders[0]), len(orders[1])) {
+		if orders[0][n] != orders[1][n] {
+			t.Fatalf("message %d: one tab got %s, the other %s", n, orders[0][n], orders[1][n])
+		}
+	}
+}
+
 // TestServer_LargeMessage crosses the sizes at which a frame's header changes.
 func TestServer_LargeMessage(t *testing.T) {
 	s := startServer(t, cable.Config{})

@@ -45,8 +45,9 @@ func (w *wheel) remove(s *Session) {
 }
 
 // ping sends one slot its ping, and ends those of it that have been silent for
-// timeout, or at one frame for as long. The WebSocket's own ping, which browsers answer by themselves, goes in
-// the same write: often enough to be answered thrice within timeout.
+// timeout, or at one frame for as long. The WebSocket's own ping, which browsers
+// answer by themselves, goes in the same write: often enough to be answered thrice
+// within timeout.
 func (w *wheel) ping(now time.Time, timeout time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -55,8 +56,8 @@ func (w *wheel) ping(now time.Time, timeout time.Duration) {
 	if every := max(1, int(timeout/(3*interval))); w.round%every == 0 {
 		frame = append(frame, encode(opPing)...)
 	}
-	silent := now.Add(-timeout).UnixNano()
 	for _, s := range w.slots[w.next] {
+		silent := s.server.age(now) - int64(timeout)
 		if s.heard.Load() < silent {
 			s.end(reasonNoPong, closeGoingAway, disconnectFrame(reasonNoPong, true))
 		} else if began := s.reading.Load(); began != 0 && began < silent {
