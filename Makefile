@@ -14,8 +14,10 @@ TEMPL = go run github.com/a-h/templ/cmd/templ@$(shell go list -m -f '{{.Version}
 # npm writes this file last, so it is as new as the installed packages.
 NODE_MODULES := assets/client/node_modules/.package-lock.json
 
-# Files that a command writes and that are committed, as git pathspecs.
-GENERATED := '*_templ.go' '*.pb.go' 'assets/dist/*'
+# Files that a command writes and that are committed, as git pathspecs, for
+# `make check-generated`. The *.pb.go are not among them: `make proto` builds buf
+# first, which takes minutes on a machine that has never done it.
+GENERATED := '*_templ.go' 'assets/dist/*'
 
 # Every package, or PKG=./core/cable/... for some.
 PKG ?= ./...
@@ -57,12 +59,11 @@ test-client: ## the browser client's part of `make test`, where there is Node
 	fi
 
 # The programs that tests start, and a C compiler for -race. Chromium may also be
-# there under another name. KeyDB is not here because Debian has no package of it.
+# there under another name.
 .PHONY: deps
 deps: ## install the Debian packages that the tests use
 	@missing=; \
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
-	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		command -v google-chrome >/dev/null || missing="$$missing chromium"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
@@ -111,12 +112,19 @@ proto: ## write the *.pb.go files (rarely needed: when a .proto changes)
 	go generate ./plugins/process/...
 
 # Compares what is there before and after, and not with the last commit, so that
-# it answers the same in a tree with uncommitted work.
+# it answers the same in a tree with uncommitted work. Each pathspec has to find
+# something, or nothing would be compared.
 .PHONY: check-generated
 check-generated: ## fail when a generated file is not what its source gives
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
-	sums() { git ls-files -z --cached --others --exclude-standard -- $(GENERATED) | \
-		sort -zu | xargs -0 cksum 2>/dev/null || true; } && \
+	sums() { \
+		for files in $(GENERATED); do \
+			git ls-files -z --cached --others --exclude-standard -- "$$files" >"$$dir/list" || return 1; \
+			if [ ! -s "$$dir/list" ]; then echo "git knows no generated files $$files" >&2; return 1; fi; \
+			sort -zu "$$dir/list" >"$$dir/sorted" || return 1; \
+			xargs -0 sh -c 'for f; do [ ! -e "$$f" ] || cksum "$$f" || exit 1; done' sums <"$$dir/sorted" || return 1; \
+		done; \
+	} && \
 	sums >"$$dir/before" && \
 	$(MAKE) --no-print-directory assets generate && \
 	sums >"$$dir/after" && \

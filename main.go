@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/global-presence/presence/core"
 	"github.com/global-presence/presence/core/engine/memory"
@@ -69,6 +70,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description("A live page that every region shares, in one binary."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
+		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
+			if ctx.Selected() == nil { // serve's flags work without its name
+				ctx.Model.Flags = append(ctx.Model.Flags, ctx.Model.DefaultCmd.Flags...)
+			}
+			return kong.DefaultHelpPrinter(options, ctx)
+		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(console{stdout, stderr}),
@@ -104,17 +111,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // serve are the settings of the server. They are checked by hand, not by kong, so
 // that one start tells of all that is wrong.
 type serve struct {
-	Listen        string        `env:"PRESENCE_LISTEN" default:":8080" placeholder:"ADDR" help:"Address of the page, host:port (default ${default})."`
-	Region        string        `env:"PRESENCE_REGION,FLY_REGION" default:"dev" placeholder:"CODE" help:"Code of the region this runs in, such as lhr (default: what Fly says, else ${default})."`
-	Engine        string        `env:"PRESENCE_ENGINE" default:"memory" placeholder:"NAME" help:"Where the state lives: memory (default ${default})."`
-	Data          string        `env:"PRESENCE_DATA" placeholder:"FILE" help:"Keep the state in this file across restarts. Without it the state is gone when the server stops."`
-	Secret        string        `env:"PRESENCE_SECRET" placeholder:"TEXT" help:"Signs cookies, at least 16 characters. Without it one is made and kept in the data file."`
-	Origins       []string      `env:"PRESENCE_ORIGINS" placeholder:"URL,…" help:"Further origins whose pages may connect, such as https://shop.example."`
-	AddressHeader string        `env:"PRESENCE_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy tells a visitor's address (default: Fly-Client-IP on Fly, else none)."`
-	Admin         string        `env:"PRESENCE_ADMIN" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of metrics, health and profiles, host:port (default ${default})."`
-	StopTimeout   time.Duration `env:"PRESENCE_STOP_TIMEOUT" default:"10s" placeholder:"DURATION" help:"How long each part may take to stop (default ${default})."`
-	Log           string        `env:"PRESENCE_LOG" default:"text" placeholder:"FORMAT" help:"Format of the log: text or json (default ${default})."`
-	LogLevel      string        `env:"PRESENCE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What is logged: debug, info, warn or error (default ${default})."`
+	Listen        string   `env:"PRESENCE_LISTEN" default:":8080" placeholder:"ADDR" help:"Address of the page, host:port (default ${default})."`
+	Region        string   `env:"PRESENCE_REGION,FLY_REGION" default:"dev" placeholder:"CODE" help:"Code of the region this runs in, such as lhr (default: what Fly says, else ${default})."`
+	Engine        string   `env:"PRESENCE_ENGINE" default:"memory" placeholder:"NAME" help:"Where the state lives: memory (default ${default})."`
+	Data          string   `env:"PRESENCE_DATA" placeholder:"FILE" help:"Keep the state in this file across restarts. Without it the state is gone when the server stops."`
+	Secret        string   `env:"PRESENCE_SECRET" placeholder:"TEXT" help:"Signs cookies, at least 16 characters. Better as a variable: flags can be seen in a list of processes. Without it one is made and kept in the data file."`
+	Origins       []string `env:"PRESENCE_ORIGINS" placeholder:"URL,…" help:"Further origins of the same site whose pages may connect, such as https://www.example.com."`
+	AddressHeader string   `env:"PRESENCE_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy tells a visitor's address (default: Fly-Client-IP on Fly, else none)."`
+	Admin         string   `env:"PRESENCE_ADMIN" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of metrics, health and profiles, host:port (default ${default})."`
+	StopTimeout   string   `env:"PRESENCE_STOP_TIMEOUT" default:"10s" placeholder:"DURATION" help:"How long each part may take to stop (default ${default})."`
+	Log           string   `env:"PRESENCE_LOG" default:"text" placeholder:"FORMAT" help:"Format of the log: text or json (default ${default})."`
+	LogLevel      string   `env:"PRESENCE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What is logged: debug, info, warn or error (default ${default})."`
+
+	stopTimeout time.Duration // what StopTimeout says; set by check
 }
 
 // check reports every wrong setting, a line each.
@@ -146,16 +155,22 @@ func (s *serve) check() error {
 	for i, o := range s.Origins {
 		u, err := url.Parse(o)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
-			bad("origins", o, "scheme://host without a path, such as https://shop.example")
+			bad("origins", o, "scheme://host without a path, such as https://www.example.com")
 			continue
 		}
-		s.Origins[i] = u.Scheme + "://" + u.Host
+		host := u.Host
+		if port := u.Port(); port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+			host = strings.TrimSuffix(host, ":"+port) // browsers leave it out
+		}
+		s.Origins[i] = u.Scheme + "://" + host
 	}
 	if strings.ContainsFunc(s.AddressHeader, func(r rune) bool { return r != '-' && (r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a') }) {
 		bad("address-header", s.AddressHeader, "the name of a header, such as Fly-Client-IP")
 	}
-	if s.StopTimeout < time.Second || s.StopTimeout > 10*time.Minute {
-		bad("stop-timeout", s.StopTimeout.String(), "1s to 10m")
+	if d, err := time.ParseDuration(s.StopTimeout); err != nil || d < time.Second || d > 10*time.Minute {
+		bad("stop-timeout", s.StopTimeout, "1s to 10m")
+	} else {
+		s.stopTimeout = d
 	}
 	if s.Log != "text" && s.Log != "json" {
 		bad("log", s.Log, "text or json")
@@ -198,7 +213,8 @@ func (s *serve) Run(ctx context.Context, c console) error {
 	}
 	log := slog.New(handler)
 
-	eng, err := memory.Open(memory.Config{Site: s.Region, File: s.Data, Logger: log})
+	registry := prometheus.NewRegistry()
+	eng, err := memory.Open(memory.Config{Site: s.Region, File: s.Data, Logger: log, Registerer: registry})
 	if err != nil {
 		return fmt.Errorf("--data: %w", err)
 	}
@@ -214,7 +230,8 @@ func (s *serve) Run(ctx context.Context, c console) error {
 	}
 	cfg := core.Config{
 		Engine: eng, Secret: secret, Listen: s.Listen, Admin: s.Admin, Region: s.Region, Version: buildVersion(),
-		Origins: s.Origins, AddressHeader: s.AddressHeader, StopTimeout: s.StopTimeout, Logger: log,
+		Origins: s.Origins, AddressHeader: s.AddressHeader, StopTimeout: s.stopTimeout,
+		Registry: registry, Logger: log,
 	}
 	for _, f := range features.All() {
 		name := f.Manifest().Name

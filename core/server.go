@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -53,20 +55,26 @@ type Config struct {
 	// StopTimeout is how long each part may take to stop. Default 10 s.
 	StopTimeout time.Duration
 
+	// Registry holds the metrics that the admin address shows; the engine's belong
+	// there too. Default: a new one.
+	Registry *prometheus.Registry
+
 	// Logger defaults to discarding.
 	Logger *slog.Logger
 }
 
 // Server is one whole binary: the program without its command line.
 type Server struct {
-	cfg      Config
-	registry *prometheus.Registry
-	bus      *bus.Bus
-	web      *web.Server
-	admin    *web.Admin
-	plugins  []*process.Plugin
-	public   net.Listener
-	private  net.Listener
+	cfg     Config
+	bus     *bus.Bus
+	web     *web.Server
+	admin   *web.Admin
+	plugins []*process.Plugin
+	public  net.Listener
+	private net.Listener
+
+	changing sync.Mutex  // held while a feature's change is told to the parts
+	stopping atomic.Bool // Run's context has ended
 }
 
 // warmUp is how long the first page waits for features to come up.
@@ -85,15 +93,18 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, registry: prometheus.NewRegistry()}
-	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if cfg.Registry == nil {
+		cfg.Registry = prometheus.NewRegistry()
+	}
+	s := &Server{cfg: cfg}
+	cfg.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	busConfig := bus.Config{
 		Engine: cfg.Engine, Broadcaster: broadcaster{s}, Region: cfg.Region, Version: cfg.Version,
-		Logger: cfg.Logger.With(slog.String("part", "bus")), Registerer: s.registry,
+		Logger: cfg.Logger.With(slog.String("part", "bus")), Registerer: cfg.Registry,
 	}
 	for _, f := range cfg.Features {
-		f.Logger, f.Registerer, f.OnStatus = cfg.Logger, s.registry, s.featureChanged
+		f.Logger, f.Registerer, f.OnStatus = cfg.Logger, cfg.Registry, s.featureChanged
 		p := process.New(f)
 		s.plugins = append(s.plugins, p)
 		busConfig.Features = append(busConfig.Features, bus.Feature{Name: f.Name, Carrier: p})
@@ -103,13 +114,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	cableConfig := cfg.Cable
 	cableConfig.Handler = handler{s.bus}
-	cableConfig.Logger, cableConfig.Registerer = cfg.Logger.With(slog.String("part", "cable")), s.registry
+	cableConfig.Logger, cableConfig.Registerer = cfg.Logger.With(slog.String("part", "cable")), cfg.Registry
 	s.web = web.New(web.Config{
 		Bus: s.bus, Cable: cableConfig, Assets: files, Secret: cfg.Secret, Region: cfg.Region,
 		Origins: cfg.Origins, AddressHeader: cfg.AddressHeader, DrainTimeout: cfg.StopTimeout * 9 / 10,
-		Logger: cfg.Logger.With(slog.String("part", "web")), Registerer: s.registry,
+		Logger: cfg.Logger.With(slog.String("part", "web")), Registerer: cfg.Registry,
 	})
-	s.admin = web.NewAdmin(s.registry, s.bus.Ready)
+	s.admin = web.NewAdmin(cfg.Registry, s.ready)
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -153,6 +164,7 @@ func (s *Server) AdminAddr() net.Addr { return s.private.Addr() }
 // Run serves until ctx ends, then stops part by part.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
+	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
 	return runStages(ctx, s.cfg.StopTimeout,
 		stage{name: "admin", run: func(ctx context.Context) error { return s.admin.Run(ctx, s.private) }},
 		stage{name: "engine", run: s.cfg.Engine.Run},
@@ -189,7 +201,17 @@ func (s *Server) awaitFeatures(ctx context.Context) {
 	}
 }
 
+// ready returns nil when this binary wants new people: it is up and not stopping.
+func (s *Server) ready() error {
+	if s.stopping.Load() {
+		return errors.New("stopping")
+	}
+	return s.bus.Ready()
+}
+
 func (s *Server) featureChanged(st plugins.Status) {
+	s.changing.Lock() // so that what is known now is not overtaken by what was known before
+	defer s.changing.Unlock()
 	s.bus.FeatureChanged(st)
 	s.web.FeaturesChanged(s.bus.Manifests())
 }

@@ -230,7 +230,7 @@ func (b *Bus) Ready() error {
 // only then: one that is sent again must be recognised.
 func (b *Bus) catchUp(ctx context.Context) {
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		_, ends, err := b.cfg.Engine.Load(ctx, "home")
+		_, ends, err := b.cfg.Engine.Load(ctx, plugins.Home)
 		if err == nil {
 			for site, end := range ends {
 				b.applied.wait(ctx, site, end)

@@ -51,7 +51,7 @@ func join(fragments []fragment) string {
 func restingFragment(feature string, up bool) fragment {
 	text := ""
 	if !up {
-		text = "This part is resting and comes back by itself. The others carry on."
+		text = "Resting, back in a moment."
 	}
 	id := "page_rest-" + feature
 	return newFragment(plugins.Fragment{ID: id, HTML: `<p id="` + id + `" class="rest" role="status">` + text + `</p>`})

@@ -229,10 +229,10 @@ func TestBus_FeatureChanged(t *testing.T) {
 		n.wall.take()
 
 		n.FeatureChanged(plugins.Status{Name: "demo", Err: errors.New("killed")})
-		if got := strip(last(n.wall.take(), "#page_rest-demo")); !strings.Contains(got, "resting") {
+		if got := strip(last(n.wall.take(), "#page_rest-demo")); !strings.Contains(got, "Resting") {
 			t.Errorf("broadcast %q, want word of the rest", got)
 		}
-		want := bus.Outcome{Status: bus.Unavailable, Sentence: "This corner is resting. It will be sent again."}
+		want := bus.Outcome{Status: bus.Unavailable, Sentence: "Resting right now. What you pressed is kept and sent."}
 		if got := n.do(t, request("e1", "1")); got != want {
 			t.Errorf("outcome %+v, want %+v", got, want)
 		}
@@ -272,7 +272,7 @@ func TestBus_Page_deadFeature(t *testing.T) {
 		running(t, b.Run)
 		synctest.Wait()
 		sections, err := b.Page(context.Background(), "home", person("ann"))
-		if err != nil || len(sections) != 1 || !strings.Contains(sections[0].Resting, "resting") {
+		if err != nil || len(sections) != 1 || !strings.Contains(sections[0].Resting, "Resting") {
 			t.Errorf("Page = %+v, %v; want one resting section", sections, err)
 		}
 		if err := b.Ready(); err == nil || err.Error() != "features not up yet: demo" {

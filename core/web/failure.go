@@ -22,19 +22,29 @@ type unavailable struct{ err error }
 func (u *unavailable) Error() string { return u.err.Error() }
 func (u *unavailable) Unwrap() error { return u.err }
 
+// mistake is a failure of whoever asked, with a sentence for them.
+type mistake struct {
+	status   int
+	sentence string
+}
+
+func (m *mistake) Error() string { return m.sentence }
+
 // fail answers with a page that says what went wrong. What err says goes to the log,
 // with a number that the person can tell.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
+	secureHeaders(c) // also where err came before the middleware, or without a request
 	status, sentence := fiber.StatusInternalServerError, ""
 	var known *fiber.Error
+	var told *mistake
 	var passing *unavailable
 	switch {
-	case errors.As(err, &known):
+	case errors.As(err, &told):
+		status, sentence = told.status, told.sentence
+	case errors.As(err, &known) && known.Code == fiber.StatusBadGateway:
+		return nil // what fiber makes of a connection that broke: nobody is there to be told
+	case errors.As(err, &known): // its message is fiber's, not for people
 		status = known.Code
-		// Only sentences of our own; fiber's say "Cannot GET /nope".
-		if known.Message != fiber.NewError(known.Code).Message && !strings.HasPrefix(known.Message, "Cannot ") {
-			sentence = known.Message
-		}
 	case errors.As(err, &passing):
 		status = fiber.StatusServiceUnavailable
 		c.Set(fiber.HeaderRetryAfter, "1")

@@ -12,16 +12,20 @@ import (
 	"github.com/global-presence/presence/core/region"
 	"github.com/global-presence/presence/core/state"
 	"github.com/global-presence/presence/core/web/page"
+	"github.com/global-presence/presence/plugins"
 )
 
 func (s *Server) home(c *fiber.Ctx) error {
-	return s.show(c, page.Home, page.Message{}, fiber.StatusOK)
+	return s.show(c, plugins.Home, page.Message{}, fiber.StatusOK)
 }
 
 func (s *Server) room(c *fiber.Ctx) error {
 	name, err := param(c, "room")
 	if err != nil || state.CheckRoom(name) != nil {
-		return fiber.NewError(fiber.StatusNotFound, "No room can have that name.")
+		return &mistake{fiber.StatusNotFound, "No room can have that name."}
+	}
+	if name == plugins.Home {
+		return c.Redirect(plugins.RoomPage(name), fiber.StatusMovedPermanently)
 	}
 	return s.show(c, name, page.Message{}, fiber.StatusOK)
 }
@@ -30,9 +34,9 @@ func (s *Server) room(c *fiber.Ctx) error {
 func (s *Server) openRoom(c *fiber.Ctx) error {
 	name := strings.TrimSpace(c.Query("room"))
 	if err := state.CheckRoom(name); err != nil {
-		return fiber.NewError(fiber.StatusUnprocessableEntity, "No room can have that name. Try a short word.")
+		return &mistake{fiber.StatusUnprocessableEntity, "No room can have that name. Try a short word."}
 	}
-	return c.Redirect(page.Address(name), fiber.StatusSeeOther)
+	return c.Redirect(plugins.RoomPage(name), fiber.StatusSeeOther)
 }
 
 // show renders a room for whoever asks.
@@ -54,15 +58,19 @@ func (s *Server) show(c *fiber.Ctx, room string, m page.Message, status int) err
 // form takes an event from a page without script.
 func (s *Server) form(c *fiber.Ctx) error {
 	if !s.sameSite(c) {
-		return fiber.NewError(fiber.StatusForbidden, "This came from another site's page, so nothing was changed.")
+		return &mistake{fiber.StatusForbidden, "This came from another site's page, so nothing was changed."}
 	}
 	room, err := param(c, "room")
 	if err != nil || state.CheckRoom(room) != nil {
-		return fiber.NewError(fiber.StatusNotFound, "No room can have that name.")
+		return &mistake{fiber.StatusNotFound, "No room can have that name."}
 	}
 	person, known := s.person(c)
 	if !known {
-		return fiber.NewError(fiber.StatusForbidden, "Open the page first and allow its cookie: it tells people apart.")
+		return &mistake{fiber.StatusForbidden, "Open the page first and allow its cookie: it tells people apart."}
+	}
+	if wait, ok := s.cable.Allow(s.address(c)); !ok {
+		c.Set(fiber.HeaderRetryAfter, retryAfter(wait))
+		return &mistake{fiber.StatusTooManyRequests, "Too much comes from your network right now. Wait a moment."}
 	}
 	feature, event := strings.Clone(c.Params("feature")), strings.Clone(c.Params("event"))
 	fields := map[string]string{}
@@ -75,7 +83,7 @@ func (s *Server) form(c *fiber.Ctx) error {
 		ID: newID(), Room: room, Target: feature + "#" + event, Fields: fields, Person: person,
 	})
 	if o.Status == bus.OK {
-		return c.Redirect(page.Address(room)+"#"+url.PathEscape(feature), fiber.StatusSeeOther)
+		return c.Redirect(plugins.RoomPage(room)+"#"+url.PathEscape(feature), fiber.StatusSeeOther)
 	}
 	if o.Status == bus.Busy {
 		c.Set(fiber.HeaderRetryAfter, retryAfter(o.RetryAfter))
@@ -87,7 +95,7 @@ func (s *Server) form(c *fiber.Ctx) error {
 // the form again by itself.
 func formSentence(o bus.Outcome) string {
 	if o.Status == bus.Unavailable {
-		return "This can't be saved right now. Nothing was changed; try again in a moment."
+		return "This can't be saved right now. Look whether it changed before you try again."
 	}
 	return o.Sentence
 }
@@ -145,7 +153,7 @@ func (s *Server) asset(c *fiber.Ctx) error {
 	c.Set(fiber.HeaderETag, f.ETag)
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	c.Vary(fiber.HeaderAcceptEncoding)
-	if c.Get(fiber.HeaderIfNoneMatch) == f.ETag {
+	if c.Fresh() { // by If-None-Match
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	return c.Send(body)

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -52,8 +53,9 @@ type Config struct {
 	// Region is the code of the region that this binary serves.
 	Region string
 
-	// Origins are further origins, such as "https://shop.example", whose pages may
-	// open sockets and send forms.
+	// Origins are further origins of the same site, such as "https://www.example"
+	// beside "https://live.example", whose pages may open sockets and send forms.
+	// Browsers send the cookie to no page of another site.
 	Origins []string
 
 	// AddressHeader names the header in which a proxy tells a visitor's address,
@@ -131,7 +133,8 @@ func (s *Server) FeaturesChanged(manifests []plugins.Manifest) { s.styles.set(ma
 // Run serves connections of ln until ctx ends.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	serving := make(chan error, 1)
-	go func() { serving <- s.app.Listener(ln) }()
+	connections := listen(ln)
+	go func() { serving <- s.app.Listener(connections) }()
 	pinging, stopPings := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPings()
 	pings := make(chan error, 1)
@@ -149,6 +152,7 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	if err := s.cable.Drain(drain); err != nil {
 		s.cfg.Logger.Warn("sockets not drained in time", slog.Any("err", err))
 	}
+	connections.endUnused()
 	if err := s.app.ShutdownWithContext(drain); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.cfg.Logger.Warn("requests not finished in time", slog.Any("err", err))
 	}
@@ -163,12 +167,23 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// address returns who a request comes from, for limits.
+// address returns who a request comes from, for limits. An IPv6 address counts as
+// the network that one customer has, since they may use any address in it.
 func (s *Server) address(c *fiber.Ctx) string {
-	if s.cfg.AddressHeader != "" {
-		if a := c.Get(s.cfg.AddressHeader); a != "" {
-			return a
-		}
+	a, err := netip.ParseAddr(c.Context().RemoteIP().String())
+	if told, errTold := netip.ParseAddr(c.Get(s.cfg.AddressHeader)); s.cfg.AddressHeader != "" && errTold == nil {
+		a, err = told, nil
 	}
-	return c.Context().RemoteIP().String()
+	if err != nil {
+		return "unknown"
+	}
+	if a = a.Unmap(); a.Is6() {
+		return netip.PrefixFrom(a.WithZone(""), customerBits).Masked().String()
+	}
+	return a.String()
 }
+
+// customerBits is the size of the IPv6 network of one customer.
+//
+// Source: RFC 6177 and RIPE-690, a /64 at least.
+const customerBits = 64

@@ -20,21 +20,9 @@
 package page
 
 import (
-	"net/url"
-
 	"github.com/global-presence/presence/core/region"
+	"github.com/global-presence/presence/plugins"
 )
-
-// Home is the room that the address "/" shows.
-const Home = "home"
-
-// Address returns the path of a room's page: "/" or "/r/NAME".
-func Address(room string) string {
-	if room == Home {
-		return "/"
-	}
-	return "/r/" + url.PathEscape(room)
-}
 
 // Frame is what every document needs around its content.
 type Frame struct {
@@ -112,7 +100,7 @@ func (r Room) general() string {
 
 // title returns the title of the window.
 func (r Room) title() string {
-	if r.Name == Home {
+	if r.Name == plugins.Home {
 		return "Global Presence"
 	}
 	return r.Name + " · Global Presence"

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/global-presence/presence/core/web/page"
+	"github.com/global-presence/presence/plugins"
 )
 
 var update = flag.Bool("update", false, "rewrite the files in testdata")
@@ -40,7 +41,7 @@ func kitchen(tb testing.TB) page.Room {
 }
 
 func TestGolden(t *testing.T) {
-	home := page.Room{Frame: page.Frame{}, Name: page.Home, Message: page.Message{Feature: "gone", Sentence: "That part of the page is gone."}}
+	home := page.Room{Frame: page.Frame{}, Name: plugins.Home, Message: page.Message{Feature: "gone", Sentence: "That part of the page is gone."}}
 	for _, tt := range []struct {
 		name      string
 		component templ.Component
@@ -160,7 +161,7 @@ func TestAddress(t *testing.T) {
 		{"kitchen", "/r/kitchen"},
 		{"a b/c?d", "/r/a%20b%2Fc%3Fd"},
 	} {
-		if got := page.Address(tt.room); got != tt.want {
+		if got := plugins.RoomPage(tt.room); got != tt.want {
 			t.Errorf("Address(%q) = %q, want %q", tt.room, got, tt.want)
 		}
 	}

@@ -1,0 +1,438 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/global-presence/presence/features"
+	"github.com/global-presence/presence/plugins/process"
+)
+
+// TestMain lets the test binary be the features that the tests start.
+func TestMain(m *testing.M) {
+	if process.Started() {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	for _, v := range os.Environ() { // settings of whoever runs the tests
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "PRESENCE_") || strings.HasPrefix(name, "FLY_") {
+			os.Unsetenv(name)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// output keeps what a run prints.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// runs runs the program with an end that has come already, so that it never serves
+// for long.
+func runs(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, err output
+	code = run(ctx, args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+// lines returns the lines of s, without the last line break.
+func lines(s string) []string { return strings.Split(strings.TrimSuffix(s, "\n"), "\n") }
+
+func TestRun_WrongFlags(t *testing.T) {
+	for _, tt := range []struct {
+		flag, value string
+		want        string // after the name of the flag and its variable
+	}{
+		{"listen", "8080", `is "8080"; want host:port`},
+		{"listen", ":http-alt-x", `is ":http-alt-x"; want host:port`},
+		{"listen", ":99999", `is ":99999"; want host:port`},
+		{"listen", "localhost:", `is "localhost:"; want host:port`},
+		{"admin", "localhost", `is "localhost"; want host:port`},
+		{"region", "London", `is "London"; want three lower-case letters`},
+		{"region", "", `is ""; want three lower-case letters`},
+		{"engine", "mysql", `is "mysql"; want memory`},
+		{"data", "/nowhere/at/all.db", `is "/nowhere/at/all.db"; want a file in a folder that exists`},
+		{"secret", "hunter2", `is "*******"; want at least 16 characters`},
+		{"origins", "shop.example", `is "shop.example"; want scheme://host`},
+		{"origins", "https://shop.example/cart", `want scheme://host`},
+		{"origins", "https://shop.example?x", `want scheme://host`},
+		{"origins", "ftp://shop.example", `want scheme://host`},
+		{"origins", "null", `want scheme://host`},
+		{"origins", "*", `want scheme://host`},
+		{"address-header", "X Forwarded", `is "X Forwarded"; want the name of a header`},
+		{"address-header", "X-Forwarded-For:", `want the name of a header`},
+		{"stop-timeout", "10ms", `is "10ms"; want 1s to 10m`},
+		{"stop-timeout", "1h", `want 1s to 10m`},
+		{"log", "xml", `is "xml"; want text or json`},
+		{"log-level", "loud", `is "loud"; want debug, info, warn or error`},
+		{"log-level", "info+4", `want debug, info, warn or error`},
+	} {
+		t.Run(tt.flag+"="+tt.value, func(t *testing.T) {
+			name := "PRESENCE_" + strings.ToUpper(strings.ReplaceAll(tt.flag, "-", "_"))
+			check := func(how string, args ...string) {
+				t.Helper()
+				code, stdout, stderr := runs(t, args...)
+				want := fmt.Sprintf("presence: --%s (%s) ", tt.flag, name)
+				if code != 2 || stdout != "" || len(lines(stderr)) != 1 || !strings.HasPrefix(stderr, want) || !strings.Contains(stderr, tt.want) {
+					t.Errorf("by %s: exit code %d, printed %q, %q; want 2 and one line %s… %s", how, code, stdout, stderr, want, tt.want)
+				}
+			}
+			check("flag", "--"+tt.flag+"="+tt.value)
+			check("flag of serve", "serve", "--"+tt.flag+"="+tt.value)
+			if tt.value != "" { // an empty variable is none
+				t.Setenv(name, tt.value)
+				check("variable")
+			}
+		})
+	}
+}
+
+func TestRun_WrongFlags_AllAtOnce(t *testing.T) {
+	t.Setenv("PRESENCE_LOG", "xml")
+	t.Setenv("PRESENCE_ORIGINS", "https://fine.example,one.example,two.example")
+	code, _, stderr := runs(t, "--listen=x", "--admin=y", "--region=z", "--engine=none", "--data=/nowhere/x", "--secret=short",
+		"--address-header=a b", "--stop-timeout=1ms", "--log-level=loud")
+	if code != 2 {
+		t.Errorf("exit code %d, want 2", code)
+	}
+	var flags []string
+	for _, line := range lines(stderr) {
+		rest, ok := strings.CutPrefix(line, "presence: --")
+		if !ok {
+			t.Errorf("line %q does not start with the flag", line)
+		}
+		flag, _, _ := strings.Cut(rest, " ")
+		flags = append(flags, flag)
+	}
+	want := []string{"address-header", "admin", "data", "engine", "listen", "log", "log-level", "origins", "origins", "region", "secret", "stop-timeout"}
+	if diff := cmp.Diff(want, flags); diff != "" {
+		t.Errorf("flags told of (-want +got):\n%s\nall:\n%s", diff, stderr)
+	}
+	if strings.Contains(stderr, "short") || strings.Contains(stderr, "fine.example") {
+		t.Errorf("it tells a secret, or of what is right:\n%s", stderr)
+	}
+}
+
+// One start tells of all that is wrong, also of a value that is of no such type.
+func TestRun_WrongFlags_NoDuration(t *testing.T) {
+	code, _, stderr := runs(t, "--stop-timeout=soon", "--log=xml")
+	if code != 2 || len(lines(stderr)) != 2 || !strings.Contains(stderr, `--stop-timeout (PRESENCE_STOP_TIMEOUT) is "soon"`) || !strings.Contains(stderr, "--log ") {
+		t.Errorf("exit code %d:\n%s\nwant 2, and a line for each of the two flags", code, stderr)
+	}
+}
+
+func TestRun_WrongCommands(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"dance"}, "dance"},
+		{[]string{"--dance"}, "--dance"},
+		{[]string{"serve", "dance"}, "dance"},
+		{[]string{"feature"}, "<name>"},
+		{[]string{"feature", "lightbulb", "counter"}, "counter"},
+		{[]string{"version", "--listen=:1"}, "--listen"},
+		{[]string{"--listen"}, "--listen"},
+	} {
+		code, stdout, stderr := runs(t, tt.args...)
+		if code != 2 || stdout != "" || len(lines(stderr)) != 1 || !strings.HasPrefix(stderr, "presence: ") ||
+			!strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "presence --help") {
+			t.Errorf("presence %s: exit code %d, printed %q, %q; want 2 and one line with %s and where to look", strings.Join(tt.args, " "), code, stdout, stderr, tt.want)
+		}
+	}
+}
+
+func TestRun_Version(t *testing.T) {
+	code, stdout, stderr := runs(t, "version")
+	if code != 0 || stderr != "" || !regexp.MustCompile(`^presence \S+\n$`).MatchString(stdout) {
+		t.Errorf("presence version: exit code %d, printed %q, %q; want 0 and one line", code, stdout, stderr)
+	}
+}
+
+func TestRun_Feature(t *testing.T) {
+	var names []string
+	for _, f := range features.All() {
+		name := f.Manifest().Name
+		names = append(names, name)
+		code, stdout, stderr := runs(t, "feature", name)
+		if code != 0 || stderr != "" || !strings.Contains(stdout, fmt.Sprintf("feature %q", name)) || !strings.Contains(stdout, `run "presence"`) {
+			t.Errorf("presence feature %s: exit code %d, printed %q, %q; want 0 and what to do instead", name, code, stdout, stderr)
+		}
+	}
+	code, stdout, stderr := runs(t, "feature", "toaster")
+	want := "presence: feature is \"toaster\"; want one of " + strings.Join(names, ", ") + "\n"
+	if code != 2 || stdout != "" || stderr != want {
+		t.Errorf("presence feature toaster: exit code %d, printed %q, %q; want 2 and %q", code, stdout, stderr, want)
+	}
+}
+
+// serveFlags returns the flags of the server as kong knows them.
+func serveFlags(t *testing.T) []*kong.Flag {
+	t.Helper()
+	var c cli
+	parser, err := kong.New(&c, kong.Name("presence"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Children {
+		if command.Name == "serve" {
+			return command.Flags
+		}
+	}
+	t.Fatal("there is no command serve")
+	return nil
+}
+
+func TestFlags(t *testing.T) {
+	for _, f := range serveFlags(t) {
+		want := "PRESENCE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if len(f.Envs) == 0 || f.Envs[0] != want {
+			t.Errorf("--%s has the variables %v, want %s first: wrong values are told by that name", f.Name, f.Envs, want)
+		}
+		if !strings.HasSuffix(f.Help, ".") {
+			t.Errorf("--%s: the help %q is no sentence", f.Name, f.Help)
+		}
+	}
+}
+
+func TestRun_Help(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}} {
+		code, stdout, stderr := runs(t, args...)
+		if code != 0 || stderr != "" {
+			t.Errorf("presence %s: exit code %d, printed %q; want 0", strings.Join(args, " "), code, stderr)
+		}
+		folded := strings.Join(strings.Fields(stdout), " ")
+		for _, f := range serveFlags(t) {
+			if !strings.Contains(folded, "--"+f.Name+"=") {
+				t.Errorf("presence %s does not list --%s", strings.Join(args, " "), f.Name)
+			}
+			for _, env := range f.Envs {
+				if !strings.Contains(folded, env) {
+					t.Errorf("presence %s does not list the variable %s", strings.Join(args, " "), env)
+				}
+			}
+			if f.HasDefault && !strings.Contains(folded, f.Default) {
+				t.Errorf("presence %s does not tell that --%s is %s by default", strings.Join(args, " "), f.Name, f.Default)
+			}
+		}
+	}
+	for command, want := range map[string]string{"feature": "<name>", "version": "Print the version."} {
+		if code, stdout, _ := runs(t, command, "--help"); code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("presence %s --help: exit code %d, printed %q", command, code, stdout)
+		}
+	}
+}
+
+// The table of README.md has a row for each flag, with its variables.
+func TestReadme_Flags(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, ok := strings.Cut(string(readme), "\n## Configure\n")
+	if !ok {
+		t.Fatal(`README.md has no section "## Configure"`)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	got := map[string]string{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		if flag := strings.Trim(cells[1], " `"); strings.HasPrefix(flag, "--") && flag != "---" {
+			got[flag] = strings.Join(strings.Fields(strings.NewReplacer("`", "", ",", " ").Replace(cells[2])), ",")
+		}
+	}
+	want := map[string]string{}
+	for _, f := range serveFlags(t) {
+		want["--"+f.Name] = strings.Join(f.Envs, ",")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("flags and variables (-program +README.md):\n%s", diff)
+	}
+}
+
+// started is a run of the program that serves.
+type started struct {
+	url, admin string
+	stderr     *output
+	stop       func() (code int) // as SIGTERM does
+}
+
+var serving = regexp.MustCompile(`"msg":"serving","url":"([^"]+)","admin":"([^"]+)","region":"([^"]+)"`)
+
+// start runs the program on free ports until the test ends.
+func start(t *testing.T, args ...string) *started {
+	t.Helper()
+	s := &started{stderr: &output{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan int, 1)
+	args = append([]string{"--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--log=json"}, args...)
+	go func() { ended <- run(ctx, args, io.Discard, io.MultiWriter(s.stderr, t.Output())) }()
+	s.stop = sync.OnceValue(func() int {
+		cancel()
+		select {
+		case code := <-ended:
+			return code
+		case <-time.After(20 * time.Second):
+			t.Error("the program does not end")
+			return -1
+		}
+	})
+	t.Cleanup(func() {
+		if code := s.stop(); code != 0 {
+			t.Errorf("exit code %d, want 0", code)
+		}
+	})
+	wait(t, "the server to serve", func() bool {
+		m := serving.FindStringSubmatch(s.stderr.String())
+		if m != nil {
+			s.url, s.admin = m[1], m[2]
+		}
+		return m != nil
+	})
+	return s
+}
+
+// wait asks ok every few milliseconds until it says yes.
+func wait(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < 20*time.Second; <-tick.C {
+		if ok() {
+			return
+		}
+	}
+	t.Fatalf("waited too long for %s", what)
+}
+
+// get returns a page and the cookie that came with it.
+func get(t *testing.T, url, cookie string) (body, newCookie string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	req.Header.Set("Cookie", cookie)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newCookie, _, _ = strings.Cut(res.Header.Get("Set-Cookie"), ";")
+	return string(b), newCookie
+}
+
+// The whole program, with all of its features as processes, serves, keeps who
+// people are in its file, and ends with 0.
+func TestRun_Serve(t *testing.T) {
+	t.Setenv("FLY_REGION", "gru")
+	file := filepath.Join(t.TempDir(), "presence.db")
+	s := start(t, "--data="+file)
+	wait(t, "all features to be up", func() bool {
+		body, _ := get(t, s.admin+"/readyz", "")
+		return body == "ready\n"
+	})
+	body, cookie := get(t, s.url, "")
+	for _, f := range features.All() {
+		if !strings.Contains(body, fmt.Sprintf("<section id=%q", f.Manifest().Name)) {
+			t.Errorf("the page has no feature %s", f.Manifest().Name)
+		}
+	}
+	if !strings.Contains(body, "<code>gru</code>") {
+		t.Error("the page does not name the region that Fly says")
+	}
+	if code := s.stop(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if strings.Contains(s.stderr.String(), `"level":"ERROR"`) {
+		t.Errorf("the log has errors:\n%s", s.stderr)
+	}
+
+	t.Setenv("PRESENCE_REGION", "lhr")
+	code, _, stderr := runs(t, "--data="+file, "--listen=127.0.0.1:0", "--admin=127.0.0.1:0")
+	if code != 1 || !strings.HasPrefix(stderr, "presence: --data: ") {
+		t.Errorf("with the file of another region: exit code %d, printed %q; want 1 and the flag", code, stderr)
+	}
+	t.Setenv("PRESENCE_REGION", "gru")
+	again := start(t, "--data="+file)
+	if _, after := get(t, again.url, cookie); after != cookie {
+		t.Errorf("after a restart the visitor %s is %s", cookie, after)
+	}
+}
+
+func TestRun_ServeWithoutFile(t *testing.T) {
+	t.Setenv("FLY_REGION", "gru")
+	t.Setenv("PRESENCE_REGION", "syd")
+	s := start(t, "--secret=a secret of the tests")
+	if m := serving.FindStringSubmatch(s.stderr.String()); m[3] != "syd" {
+		t.Errorf("the region is %s, want that of PRESENCE_REGION", m[3])
+	}
+	if !strings.Contains(s.stderr.String(), "gone when the server stops") {
+		t.Error("the log does not warn that nothing is kept")
+	}
+}
+
+func TestRun_AddressInUse(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	taken := ln.Addr().String()
+	for _, tt := range []struct {
+		args []string
+		want []string // flags told of, a line each
+	}{
+		{[]string{"--listen=" + taken, "--admin=127.0.0.1:0"}, []string{"--listen"}},
+		{[]string{"--listen=127.0.0.1:0", "--admin=" + taken}, []string{"--admin"}},
+		{[]string{"--listen=" + taken, "--admin=" + taken}, []string{"--listen", "--admin"}},
+	} {
+		code, _, stderr := runs(t, append(tt.args, "--log-level=warn")...)
+		var got []string
+		for _, line := range lines(stderr) {
+			flag, _, _ := strings.Cut(strings.TrimPrefix(line, "presence: "), ":")
+			got = append(got, flag)
+		}
+		if code != 1 || !slices.Equal(got, tt.want) || !strings.Contains(stderr, "address already in use") {
+			t.Errorf("presence %s: exit code %d, printed\n%s\nwant 1 and %v", strings.Join(tt.args, " "), code, stderr, tt.want)
+		}
+	}
+}
