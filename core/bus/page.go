@@ -36,19 +36,11 @@ func (b *Bus) Page(ctx context.Context, name string, viewer plugins.Person) ([]S
 	}
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	r := b.enter(name)
-	r.views++
-	err := b.awaitLoad(ctx, r)
-	r.mu.Unlock()
-	defer func() {
-		r.mu.Lock()
-		r.views--
-		r.mu.Unlock()
-	}()
+	r, leave, err := b.look(ctx, name)
+	defer leave()
 	if err != nil {
 		return nil, err
 	}
-
 	sections := make([]Section, len(b.order))
 	b.fresh(ctx, r, viewer, func(i int, p *part) {
 		m, known := p.feature.manifest()
@@ -64,6 +56,20 @@ func (b *Bus) Page(ctx context.Context, name string, viewer plugins.Person) ([]S
 		sections[i] = s
 	})
 	return sections, nil
+}
+
+// look enters a room for a short while, in which its parts are rendered, and loads
+// it. leave must be called in any case.
+func (b *Bus) look(ctx context.Context, name string) (r *room, leave func(), err error) {
+	r = b.enter(name)
+	defer r.mu.Unlock()
+	r.views++
+	leave = func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.views--
+	}
+	return r, leave, b.awaitLoad(ctx, r)
 }
 
 // fresh brings every part of a room up to date for a viewer, as far as that can be
@@ -108,15 +114,8 @@ func (b *Bus) Sync(name string, viewer plugins.Person, revs map[string]string, r
 	b.spawn(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 		defer cancel()
-		r := b.enter(name)
-		r.views++
-		err := b.awaitLoad(ctx, r)
-		r.mu.Unlock()
-		defer func() {
-			r.mu.Lock()
-			r.views--
-			r.mu.Unlock()
-		}()
+		r, leave, err := b.look(ctx, name)
+		defer leave()
 		if err != nil {
 			return // the page keeps what it shows; renders reach it once the room is there
 		}
