@@ -29,6 +29,9 @@ FUZZTIME ?= 10s
 BENCH ?= .
 COUNT ?= 1
 
+# Where `make screenshots` puts its pictures.
+DIR ?= /tmp/screenshots
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # the order of prerequisites counts, and go test uses all cores anyway
 
@@ -79,6 +82,11 @@ deps: ## install the Debian packages that the tests use
 .PHONY: bench
 bench: ## benchmarks, one package at a time: BENCH=Broadcast COUNT=6
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -p=1 $(PKG)
+
+.PHONY: screenshots
+screenshots: ## the page in many states, as PNGs in DIR (default /tmp/screenshots)
+	mkdir -p $(DIR)
+	go test ./core/e2e -run TestScreenshots -count=1 -screenshots=$(DIR)
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for FUZZTIME (default 10s)

@@ -40,8 +40,8 @@ type Outcome struct {
 
 // Sentences for people. They say what happened and what to do, and blame nobody.
 const (
-	sayStoreAway   = "It can't be saved right now. What you pressed is kept and sent."
-	sayFeatureAway = "Resting right now. What you pressed is kept and sent."
+	sayStoreAway   = "It can't be saved yet, but is kept."
+	sayFeatureAway = "Resting. What you press is kept."
 	sayUnknown     = "There is nothing here that does that."
 	sayTooFast     = "That was too quick. Wait a moment."
 	sayCrowded     = "Too many people are clicking. Wait a moment."

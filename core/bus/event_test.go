@@ -213,7 +213,7 @@ func TestBus_Dispatch_storeAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &away{Engine: startEngine(t, memory.Config{})}
 		n := startNode(t, e)
-		want := bus.Outcome{Status: bus.Unavailable, Sentence: "It can't be saved right now. What you pressed is kept and sent."}
+		want := bus.Outcome{Status: bus.Unavailable, Sentence: "It can't be saved yet, but is kept."}
 		e.ready.Store(true)
 		if got := n.do(t, request("e1", "1")); got != want {
 			t.Errorf("store not ready: %+v, want %+v", got, want)

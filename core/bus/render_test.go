@@ -232,7 +232,7 @@ func TestBus_FeatureChanged(t *testing.T) {
 		if got := strip(last(n.wall.take(), "#page_rest-demo")); !strings.Contains(got, "Resting") {
 			t.Errorf("broadcast %q, want word of the rest", got)
 		}
-		want := bus.Outcome{Status: bus.Unavailable, Sentence: "Resting right now. What you pressed is kept and sent."}
+		want := bus.Outcome{Status: bus.Unavailable, Sentence: "Resting. What you press is kept."}
 		if got := n.do(t, request("e1", "1")); got != want {
 			t.Errorf("outcome %+v, want %+v", got, want)
 		}
