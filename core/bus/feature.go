@@ -10,10 +10,6 @@ import (
 	"github.com/global-presence/presence/plugins"
 )
 
-// laneSize is how many events may wait for one feature before more are answered
-// Busy.
-const laneSize = 1024
-
 // feature is one feature of the page.
 type feature struct {
 	name    string
