@@ -38,7 +38,6 @@ func (b *Bus) serveLane(ctx context.Context, f *feature) {
 	for {
 		jobs, ok := l.batch(ctx)
 		if !ok {
-			b.endAll(l.held, Outcome{Status: Unavailable, Sentence: sayStoreAway})
 			b.emptyLane(f)
 			return
 		}
