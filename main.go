@@ -1,4 +1,4 @@
-// Presence serves a live page that every region shares. See README.md.
+// Presence serves one live page that everybody shares. See README.md.
 package main
 
 import (
@@ -48,6 +48,8 @@ type cli struct {
 	Serve   serve   `cmd:"" default:"withargs" help:"Serve the page. This is what happens without a command."`
 	Feature feature `cmd:"" help:"Be one feature. Presence starts these processes by itself."`
 	Version version `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // console is where a command writes.
@@ -67,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	exit := -1
 	parser, err := kong.New(&c,
 		kong.Name("presence"),
-		kong.Description("A live page that every region shares, in one binary."),
+		kong.Description("One live page that everybody shares, in one binary."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),
 		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
@@ -79,6 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(console{stdout, stderr}),
+		kong.Vars{"version": "presence " + buildVersion()},
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "presence:", err)
@@ -103,7 +106,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitUsage
 	default:
-		fmt.Fprintln(stderr, "presence:", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintln(stderr, "presence:", line)
+		}
 		return exitFailed
 	}
 }
@@ -133,9 +138,9 @@ func (s *serve) check() error {
 		env := "PRESENCE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 		errs = append(errs, fmt.Errorf("--%s (%s) is %q; want %s", flag, env, value, want))
 	}
-	for flag, addr := range map[string]string{"listen": s.Listen, "admin": s.Admin} {
-		if _, port, err := net.SplitHostPort(addr); err != nil || !validPort(port) {
-			bad(flag, addr, "host:port or :port, such as :8080")
+	for _, a := range []struct{ flag, value, example string }{{"listen", s.Listen, ":8080"}, {"admin", s.Admin, "127.0.0.1:9090"}} {
+		if _, port, err := net.SplitHostPort(a.value); err != nil || !validPort(port) {
+			bad(a.flag, a.value, "host:port or :port, such as "+a.example)
 		}
 	}
 	if _, err := region.Parse(s.Region); err != nil {
@@ -168,7 +173,7 @@ func (s *serve) check() error {
 		bad("address-header", s.AddressHeader, "the name of a header, such as Fly-Client-IP")
 	}
 	if d, err := time.ParseDuration(s.StopTimeout); err != nil || d < time.Second || d > 10*time.Minute {
-		bad("stop-timeout", s.StopTimeout, "1s to 10m")
+		bad("stop-timeout", s.StopTimeout, "a time with its unit from 1s to 10m, such as 10s")
 	} else {
 		s.stopTimeout = d
 	}

@@ -91,8 +91,8 @@ func TestRun_WrongFlags(t *testing.T) {
 		{"origins", "*", `want scheme://host`},
 		{"address-header", "X Forwarded", `is "X Forwarded"; want the name of a header`},
 		{"address-header", "X-Forwarded-For:", `want the name of a header`},
-		{"stop-timeout", "10ms", `is "10ms"; want 1s to 10m`},
-		{"stop-timeout", "1h", `want 1s to 10m`},
+		{"stop-timeout", "10ms", `is "10ms"; want a time with its unit from 1s to 10m`},
+		{"stop-timeout", "1h", `from 1s to 10m`},
 		{"log", "xml", `is "xml"; want text or json`},
 		{"log-level", "loud", `is "loud"; want debug, info, warn or error`},
 		{"log-level", "info+4", `want debug, info, warn or error`},
@@ -428,7 +428,7 @@ func TestRun_AddressInUse(t *testing.T) {
 		code, _, stderr := runs(t, append(tt.args, "--log-level=warn")...)
 		var got []string
 		for _, line := range lines(stderr) {
-			flag, _, _ := strings.Cut(strings.TrimPrefix(line, "presence: "), ":")
+			flag, _, _ := strings.Cut(strings.TrimPrefix(line, "presence: "), " is ")
 			got = append(got, flag)
 		}
 		if code != 1 || !slices.Equal(got, tt.want) || !strings.Contains(stderr, "address already in use") {

@@ -131,7 +131,7 @@ func (s *Server) listen() error {
 	var errPublic, errPrivate error
 	s.public, errPublic = net.Listen("tcp", s.cfg.Listen)
 	s.private, errPrivate = net.Listen("tcp", s.cfg.Admin)
-	if err := errors.Join(wrap("listen", errPublic), wrap("admin", errPrivate)); err != nil {
+	if err := errors.Join(wrap("listen", s.cfg.Listen, errPublic), wrap("admin", s.cfg.Admin, errPrivate)); err != nil {
 		s.Close()
 		return err
 	}
@@ -139,11 +139,14 @@ func (s *Server) listen() error {
 }
 
 // wrap names the setting that an address belongs to.
-func wrap(setting string, err error) error {
+func wrap(setting, address string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("--%s: %w", setting, err)
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err // "bind: address already in use", without the address again
+	}
+	return fmt.Errorf("--%s is %q: %w", setting, address, err)
 }
 
 // Close gives the addresses back. It may be called twice, and after Run.
@@ -165,7 +168,7 @@ func (s *Server) AdminAddr() net.Addr { return s.private.Addr() }
 func (s *Server) Run(ctx context.Context) error {
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
-	return runStages(ctx, s.cfg.StopTimeout,
+	err := runStages(ctx, s.cfg.StopTimeout,
 		stage{name: "admin", run: func(ctx context.Context) error { return s.admin.Run(ctx, s.private) }},
 		stage{name: "engine", run: s.cfg.Engine.Run},
 		stage{name: "bus", run: s.bus.Run},
@@ -176,6 +179,8 @@ func (s *Server) Run(ctx context.Context) error {
 			return s.web.Run(ctx, s.public)
 		}},
 	)
+	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "stopped")
+	return err
 }
 
 func (s *Server) runFeatures(ctx context.Context) error {

@@ -284,9 +284,9 @@ func TestNew_Errors(t *testing.T) {
 		spoil func(*core.Config)
 		want  []string // in lines
 	}{
-		{"Listen", func(c *core.Config) { c.Listen = taken.Addr().String() }, []string{"--listen: "}},
-		{"Admin", func(c *core.Config) { c.Admin = taken.Addr().String() }, []string{"--admin: "}},
-		{"Both", func(c *core.Config) { c.Listen, c.Admin = taken.Addr().String(), taken.Addr().String() }, []string{"--listen: ", "--admin: "}},
+		{"Listen", func(c *core.Config) { c.Listen = taken.Addr().String() }, []string{"--listen is "}},
+		{"Admin", func(c *core.Config) { c.Admin = taken.Addr().String() }, []string{"--admin is "}},
+		{"Both", func(c *core.Config) { c.Listen, c.Admin = taken.Addr().String(), taken.Addr().String() }, []string{"--listen is ", "--admin is "}},
 		{"Features", func(c *core.Config) { c.Features = append(c.Features, c.Features[0]) }, []string{`feature "lamp"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

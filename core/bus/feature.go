@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/global-presence/presence/core/state"
 	"github.com/global-presence/presence/plugins"
@@ -20,10 +21,25 @@ type feature struct {
 	up    bool
 	known bool // it has been up
 	m     plugins.Manifest
+
+	complaint   string // the last error that was logged of a render
+	complaintAt time.Time
 }
 
 func newFeature(f Feature) *feature {
 	return &feature{name: f.Name, carrier: f.Carrier, lane: make(chan job, laneSize)}
+}
+
+// complains reports whether an error of a render is to be logged: it is another one
+// than the last, or a minute has passed.
+func (f *feature) complains(err error) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.complaint == err.Error() && time.Since(f.complaintAt) < time.Minute {
+		return false
+	}
+	f.complaint, f.complaintAt = err.Error(), time.Now()
+	return true
 }
 
 func (f *feature) isUp() bool {
@@ -67,7 +83,6 @@ func (b *Bus) FeatureChanged(s plugins.Status) {
 		return
 	}
 	b.cfg.Logger.LogAttrs(context.Background(), slog.LevelDebug, "feature changed", slog.String("feature", f.name), slog.Bool("up", s.Up))
-	resting := restingFragment(f.name, s.Up)
 	for _, r := range b.loadedRooms() {
 		r.mu.Lock()
 		p := r.parts[f.name]
@@ -75,15 +90,9 @@ func (b *Bus) FeatureChanged(s plugins.Status) {
 			p.markAll()
 			b.kick(p)
 		}
-		watched := r.sessions > 0
 		r.mu.Unlock()
-		if !watched {
-			continue
-		}
 		p.out.mu.Lock()
-		if f.isUp() == s.Up { // else a newer change is under way
-			b.broadcast(r.name, plugins.Audience{}, ops(resting.morph()))
-		}
+		b.tellNote(p)
 		p.out.mu.Unlock()
 	}
 }

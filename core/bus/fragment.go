@@ -46,14 +46,22 @@ func join(fragments []fragment) string {
 	return b.String()
 }
 
-// restingFragment tells in a feature's corner whether it rests. It is a live region
-// that is on the page from the start.
-func restingFragment(feature string, up bool) fragment {
+// noteID is the id of the line in which the host speaks of a feature.
+func noteID(feature string) string { return notePrefix + feature }
+
+const notePrefix = "page_rest-"
+
+// note tells in a feature's corner that it rests, or that it cannot be shown. It is a
+// live region that is on the page from the start. out.mu is held.
+func (p *part) note() fragment {
 	text := ""
-	if !up {
+	switch {
+	case !p.feature.isUp():
 		text = "Resting, back in a moment."
+	case p.out.broken:
+		text = "This part can't be shown right now."
 	}
-	id := "page_rest-" + feature
+	id := noteID(p.feature.name)
 	return newFragment(plugins.Fragment{ID: id, HTML: `<p id="` + id + `" class="rest" role="status">` + text + `</p>`})
 }
 

@@ -137,7 +137,7 @@ func (b *Bus) handle(ctx context.Context, l *lane, jobs []job) {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "events not handled",
+			b.cfg.Logger.LogAttrs(ctx, failureLevel(err), "events not handled",
 				slog.String("feature", f.name), slog.Int("events", len(jobs)), slog.Any("err", err))
 		}
 		o := Outcome{Status: Unavailable, Sentence: sayFeatureAway}

@@ -49,7 +49,7 @@ func (b *Bus) Page(ctx context.Context, name string, viewer plugins.Person) ([]S
 			s.Title = m.Title
 		}
 		p.out.mu.Lock()
-		s.Resting = restingFragment(p.feature.name, p.feature.isUp()).html
+		s.Resting = p.note().html
 		s.HTML = `<div class="corner" id="` + roomCorner(s.Name) + `">` + join(p.out.shown) + `</div>` +
 			`<div class="corner" id="` + ownCorner(s.Name) + `">` + join(p.out.personal[viewer.User].fragments) + `</div>`
 		p.out.mu.Unlock()
@@ -119,20 +119,43 @@ func (b *Bus) Sync(name string, viewer plugins.Person, revs map[string]string, r
 		if err != nil {
 			return // the page keeps what it shows; renders reach it once the room is there
 		}
+		if len(revs) > 0 && !b.sameFeatures(revs) {
+			reply(dom.SetProperty("[data-live-message]", "textContent", sayReload))
+		}
 		mine := b.byOwner(revs)
 		b.fresh(ctx, r, viewer, func(_ int, p *part) {
 			// Under the lock, so that nothing newer is broadcast between the look and
 			// the answer.
 			p.out.mu.Lock()
 			defer p.out.mu.Unlock()
-			if rest := restingFragment(p.feature.name, p.feature.isUp()); revs[rest.id] != rest.rev {
-				reply(rest.morph())
+			if n := p.note(); revs[n.id] != n.rev {
+				reply(n.morph())
 			}
 			if stale := p.stale(viewer, mine[p.feature.name]); len(stale) > 0 {
 				reply(stale...)
 			}
 		})
 	})
+}
+
+// sayReload is for a page that was open while features came or went.
+const sayReload = "This page has changed. Reload it to see all of it."
+
+// sameFeatures reports whether a page that shows revs has exactly the features that
+// there are, each of which has a note.
+func (b *Bus) sameFeatures(revs map[string]string) bool {
+	notes := 0
+	for id := range revs {
+		if strings.HasPrefix(id, notePrefix) {
+			notes++
+		}
+	}
+	for _, name := range b.order {
+		if _, there := revs[noteID(name)]; !there {
+			return false
+		}
+	}
+	return notes == len(b.order)
 }
 
 // byOwner sorts the revisions that a page shows by the feature they are of: an id

@@ -45,6 +45,8 @@ type screen struct {
 	mu       sync.Mutex
 	version  uint64     // of the part that it shows
 	shown    []fragment // for everybody, in their order on the page
+	broken   bool       // the feature could not render it the last time
+	noted    string     // the revision of the note that was broadcast last
 	personal map[string]personal
 }
 
@@ -65,10 +67,12 @@ type personal struct {
 const maxPersonal = 10_000
 
 func newPart(r *room, f *feature) *part {
-	return &part{
+	p := &part{
 		room: r, feature: f, version: 1, all: true,
 		groups: map[plugins.Change]struct{}{}, out: screen{personal: map[string]personal{}},
 	}
+	p.out.noted = p.note().rev
+	return p
 }
 
 // mark notes a change; room.mu is held.

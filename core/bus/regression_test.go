@@ -212,6 +212,30 @@ func TestBus_Sync_removed(t *testing.T) {
 	})
 }
 
+// TestBus_Sync_features: a page that was open while features came or went is told.
+func TestBus_Sync_features(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, startEngine(t, memory.Config{}))
+		for name, tc := range map[string]struct {
+			revs map[string]string
+			told bool
+		}{
+			"the same":    {map[string]string{"page_rest-demo": "x"}, false},
+			"one came":    {map[string]string{"page_rest-other": "x"}, true},
+			"one went":    {map[string]string{"page_rest-demo": "x", "page_rest-other": "x"}, true},
+			"no elements": {nil, false},
+		} {
+			told := false
+			for _, op := range n.sync(person("ann"), tc.revs) {
+				told = told || op.Selector() == "[data-live-message]"
+			}
+			if told != tc.told {
+				t.Errorf("%s: told %v, want %v", name, told, tc.told)
+			}
+		}
+	})
+}
+
 // TestBus_unload_rendering: a room is not unloaded while it is rendered, or that
 // render would be shown after newer ones of a new room of its name.
 func TestBus_unload_rendering(t *testing.T) {

@@ -50,6 +50,7 @@ func (b *Bus) startRender(p *part) {
 	ok := b.spawn(func(ctx context.Context) {
 		rendered, full, err := b.render(ctx, job)
 		unplaced := b.publish(job, rendered, full, err == nil)
+		b.noteRender(p, err)
 		p.room.mu.Lock()
 		defer p.room.mu.Unlock()
 		b.endRender(job, full, unplaced, err)
@@ -111,6 +112,22 @@ func (b *Bus) render(ctx context.Context, job renderJob) (rendered []plugins.Fra
 	return rendered, full, nil
 }
 
+// noteRender says in p's corner whether it can be shown.
+func (b *Bus) noteRender(p *part, err error) {
+	p.out.mu.Lock()
+	defer p.out.mu.Unlock()
+	p.out.broken = err != nil && !errors.Is(err, plugins.ErrUnavailable)
+	b.tellNote(p)
+}
+
+// tellNote broadcasts p's note if it is news; out.mu is held.
+func (b *Bus) tellNote(p *part) {
+	if n := p.note(); n.rev != p.out.noted {
+		p.out.noted = n.rev
+		b.broadcast(p.room.name, plugins.Audience{}, ops(n.morph()))
+	}
+}
+
 // call renders a view and checks what comes back.
 func (b *Bus) call(ctx context.Context, f *feature, v plugins.View) ([]plugins.Fragment, error) {
 	began := time.Now()
@@ -121,13 +138,22 @@ func (b *Bus) call(ctx context.Context, f *feature, v plugins.View) ([]plugins.F
 	}
 	if err != nil {
 		b.metrics.renderFailures.WithLabelValues(f.name).Inc()
-		if ctx.Err() == nil {
-			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "feature not rendered",
+		if ctx.Err() == nil && f.complains(err) {
+			b.cfg.Logger.LogAttrs(ctx, failureLevel(err), "feature not rendered",
 				slog.String("feature", f.name), slog.String("room", v.Room), slog.Any("err", err))
 		}
 		return nil, fmt.Errorf("render %s in %q: %w", f.name, v.Room, err)
 	}
 	return fragments, nil
+}
+
+// failureLevel is how loud an error of a feature is: that it does not run, its
+// carrier has said already.
+func failureLevel(err error) slog.Level {
+	if errors.Is(err, plugins.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 // publish remembers what was rendered and broadcasts what is new. full says that

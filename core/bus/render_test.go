@@ -199,8 +199,9 @@ func TestBus_render_broken(t *testing.T) {
 					t.Fatalf("outcome %+v, want ok: what a feature renders is not the event's fault", got)
 				}
 				settle()
-				if got := n.wall.take(); len(got) > 0 {
-					t.Errorf("broadcast %+v, want nothing", got)
+				got := n.wall.take()
+				if note := strip(last(got, "#page_rest-demo")); len(got) != 1 || !strings.Contains(note, "can't be shown") {
+					t.Errorf("broadcast %+v, want a note and nothing else", got)
 				}
 				if d := cmp.Diff(before, n.page(t)); d != "" {
 					t.Errorf("page changed (-want +got):\n%s", d)
@@ -208,8 +209,12 @@ func TestBus_render_broken(t *testing.T) {
 				n.demo.setRender(nil)
 				<-time.After(time.Second)
 				settle()
-				if got := strip(last(n.wall.take(), "#demo-count")); got != `<p id="demo-count">1</p>` {
-					t.Errorf("broadcast %q when the feature is right again, want the count of 1", got)
+				got = n.wall.take()
+				if count := strip(last(got, "#demo-count")); count != `<p id="demo-count">1</p>` {
+					t.Errorf("broadcast %q when the feature is right again, want the count of 1", count)
+				}
+				if note := strip(last(got, "#page_rest-demo")); note != `<p id="page_rest-demo" class="rest" role="status"></p>` {
+					t.Errorf("broadcast %q when the feature is right again, want an empty note", note)
 				}
 			})
 		})

@@ -39,8 +39,10 @@ func TestAccess(t *testing.T) {
 		if got := roles["switch"]; len(got) != 1 || got[0] != "Light" {
 			t.Errorf("switches are %q, want the light", got)
 		}
-		if got := len(roles["button"]); got != 4 {
-			t.Errorf("buttons are %q, want take one, add one, say hi, open", roles["button"])
+		for _, button := range []string{"Say hi", "Take one away", "Add one", "Open"} {
+			if !slices.Contains(roles["button"], button) {
+				t.Errorf("buttons are %q, want %q among them", roles["button"], button)
+			}
 		}
 		for _, landmark := range []string{"banner", "main", "contentinfo"} {
 			if got := len(roles[landmark]); got != 1 {

@@ -109,7 +109,7 @@ func TestStart_taken(t *testing.T) {
 	defer ln.Close()
 	taken := ln.Addr().String()
 	o := execute(t, nil, "--listen="+taken, "--admin="+taken)
-	o.want(t, 1, o.errOut, "--listen: listen tcp "+taken, "--admin: listen tcp "+taken, "address already in use")
+	o.want(t, 1, o.errOut, "--listen is \""+taken, "--admin is \""+taken, "address already in use")
 }
 
 // TestStart_data: a file that is not this site's state is left as it is.

@@ -35,7 +35,7 @@ func TestServer_Form_Outcomes(t *testing.T) {
 			"Unavailable",
 			bus.Outcome{Status: bus.Unavailable, Sentence: "It will be sent again."},
 			http.StatusServiceUnavailable, "",
-			"This can't be saved right now. Look whether it changed before you try again.", // since nobody sends a form again
+			"This may not have been saved. Look whether it changed before you press again.", // since nobody sends a form again
 		},
 		{"Failed", bus.Outcome{Status: bus.Failed, Sentence: sentence}, http.StatusInternalServerError, "", sentence},
 		{"Unheard", bus.Outcome{Status: "new", Sentence: sentence}, http.StatusInternalServerError, "", sentence},

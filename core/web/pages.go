@@ -95,7 +95,7 @@ func (s *Server) form(c *fiber.Ctx) error {
 // the form again by itself.
 func formSentence(o bus.Outcome) string {
 	if o.Status == bus.Unavailable {
-		return "This can't be saved right now. Look whether it changed before you try again."
+		return "This may not have been saved. Look whether it changed before you press again."
 	}
 	return o.Sentence
 }

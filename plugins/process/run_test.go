@@ -155,7 +155,7 @@ func TestPlugin_Run_Stuck(t *testing.T) {
 					t.Fatalf("the call still burns a core in process %d", pid)
 				}
 			}
-			if !strings.Contains(down.Err.Error(), "never answered a call") {
+			if !strings.Contains(down.Err.Error(), "did not answer a call in time") {
 				t.Errorf("status says %v, want that a call was never answered", down.Err)
 			}
 			r.waitStatus(t, func(s plugins.Status) bool { return s.Up })

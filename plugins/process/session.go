@@ -19,7 +19,7 @@ import (
 // works on a call for ever.
 var (
 	errHung  = errors.New("feature missed too many deadlines in a row")
-	errStuck = errors.New("feature never answered a call")
+	errStuck = errors.New("feature did not answer a call in time")
 )
 
 // session is the stream to one process: calls go out, answers come back.

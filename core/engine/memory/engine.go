@@ -166,7 +166,7 @@ func (e *Engine) load() error {
 		if kept.wideErr != nil {
 			opened = append(opened, slog.Any("err", kept.wideErr))
 		}
-		e.log.LogAttrs(context.Background(), slog.LevelWarn, "state file holds a secret and was not its owner's alone", opened...)
+		e.log.LogAttrs(context.Background(), slog.LevelWarn, "others could read the state file and the secret in it; now only its owner can", opened...)
 	}
 	e.log.Info("opened state file", slog.String("file", e.cfg.File),
 		slog.Int("cells", len(kept.cells)), slog.Int("entries", len(kept.entries)), slog.String("last", kept.last.String()))

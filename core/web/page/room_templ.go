@@ -82,7 +82,7 @@ func Document(r Room) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</p><p class=\"banner\">The connection is gone for a moment. What you see stays, and what you press is kept and sent when it returns.</p><main class=\"panels\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</p><p class=\"banner\" hidden>The connection is gone for a moment. What you see stays, and what you press is kept and sent when it returns.</p><main class=\"panels\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -395,7 +395,7 @@ func footer(r Room) templ.Component {
 			templ_7745c5c3_Var19 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<footer class=\"bottom\"><section aria-labelledby=\"page_how\"><h2 id=\"page_how\">How it works</h2><p>Every region keeps its own copy of this room and answers you at once. What you do travels to all other regions, and each of them changes the pages that are open there. When a region is cut off, its people carry on among themselves, and everything comes together again when it is back.</p></section><form method=\"get\" action=\"/r\" aria-labelledby=\"page_rooms\"><h2 id=\"page_rooms\">Another room</h2><p>A room has its own light, its own count and its own people. Any name opens one.</p><div class=\"field\"><input name=\"room\" required maxlength=\"64\" autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\" aria-label=\"Name of the room\" placeholder=\"kitchen\"> <button type=\"submit\">Open</button></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<footer class=\"bottom\"><section aria-labelledby=\"page_how\"><h2 id=\"page_how\">How it works</h2><p>What you do is written down first, then every open page of this room changes. If your connection is gone, what you press waits and is sent once. A part of the page that fails rests by itself, and the others carry on.</p></section><form method=\"get\" action=\"/r\" aria-labelledby=\"page_rooms\"><h2 id=\"page_rooms\">Another room</h2><p>A room has its own light, its own count and its own people. Any name opens one.</p><div class=\"field\"><input name=\"room\" required maxlength=\"64\" autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\" aria-label=\"Name of the room\" placeholder=\"kitchen\"> <button type=\"submit\">Open</button></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
