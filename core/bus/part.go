@@ -48,6 +48,10 @@ type screen struct {
 	broken   bool       // the feature could not render it the last time
 	noted    string     // the revision of the note that was broadcast last
 	personal map[string]personal
+
+	// missed are the people, by user, who were to see something that could not be
+	// rendered.
+	missed map[string]plugins.Person
 }
 
 // fragment is a rendered fragment, checked.
@@ -69,7 +73,8 @@ const maxPersonal = 10_000
 func newPart(r *room, f *feature) *part {
 	p := &part{
 		room: r, feature: f, version: 1, all: true,
-		groups: map[plugins.Change]struct{}{}, out: screen{personal: map[string]personal{}},
+		groups: map[plugins.Change]struct{}{},
+		out:    screen{personal: map[string]personal{}, missed: map[string]plugins.Person{}},
 	}
 	p.out.noted = p.note().rev
 	return p

@@ -212,6 +212,34 @@ func TestBus_Sync_removed(t *testing.T) {
 	})
 }
 
+// TestBus_FeatureChanged_personal: somebody who opened the page while a feature was
+// down sees what is theirs alone when it is back.
+func TestBus_FeatureChanged_personal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, startEngine(t, memory.Config{}))
+		n.withTabs()
+		own, _ := n.Manifest("demo")
+		n.FeatureChanged(plugins.Status{Name: "demo"})
+		if err := n.Join("home", person("ann")); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		if got := n.page(t); strings.Contains(got, "demo-tabs") {
+			t.Fatalf("page has %s while the feature is down", got)
+		}
+		n.sync(person("ann"), nil)
+		n.wall.take()
+		n.FeatureChanged(plugins.Status{Name: "demo", Up: true, Manifest: own})
+		settle()
+		for _, m := range n.wall.take() {
+			if m.audience.User == "ann" && strings.Contains(strip(last([]message{m}, "#page_own-demo")), ">1 tabs<") {
+				return
+			}
+		}
+		t.Error("ann was not shown her tabs when the feature came back")
+	})
+}
+
 // TestBus_Sync_features: a page that was open while features came or went is told.
 func TestBus_Sync_features(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

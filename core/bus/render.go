@@ -52,8 +52,11 @@ func (b *Bus) startRender(p *part) {
 		unplaced := b.publish(job, rendered, full, err == nil)
 		b.noteRender(p, err)
 		p.room.mu.Lock()
-		defer p.room.mu.Unlock()
 		b.endRender(job, full, unplaced, err)
+		p.room.mu.Unlock()
+		if err == nil {
+			b.showMissed(ctx, p)
+		}
 	})
 	if !ok {
 		b.endRender(job, false, false, errStopped)
@@ -110,6 +113,24 @@ func (b *Bus) render(ctx context.Context, job renderJob) (rendered []plugins.Fra
 		rendered = append(rendered, fragments...)
 	}
 	return rendered, full, nil
+}
+
+// showMissed shows people what they were to see of p when it could not be rendered.
+func (b *Bus) showMissed(ctx context.Context, p *part) {
+	s := &p.out
+	s.mu.Lock()
+	missed := slices.Collect(maps.Values(s.missed))
+	clear(s.missed)
+	s.mu.Unlock()
+	for _, viewer := range missed {
+		if b.ensurePersonal(ctx, p, viewer) != nil {
+			continue // it is noted again
+		}
+		s.mu.Lock()
+		own := join(s.personal[viewer.User].fragments)
+		b.broadcast(p.room.name, plugins.Audience{User: viewer.User}, ops(dom.MorphChildren("#"+ownCorner(p.feature.name), own)))
+		s.mu.Unlock()
+	}
 }
 
 // noteRender says in p's corner whether it can be shown.
@@ -233,9 +254,15 @@ func (b *Bus) publishPersonal(p *part, f plugins.Fragment, shown fragment) {
 	b.broadcast(p.room.name, f.Audience, []dom.Operation{shown.morph()})
 }
 
-// ensurePersonal sees to it that what viewer alone sees of p is in p.out.
-func (b *Bus) ensurePersonal(ctx context.Context, p *part, viewer plugins.Person) error {
+// ensurePersonal sees to it that what viewer alone sees of p is in p.out. If that
+// cannot be had now, it is shown when it can.
+func (b *Bus) ensurePersonal(ctx context.Context, p *part, viewer plugins.Person) (err error) {
 	viewer.Session = ""
+	defer func() {
+		if err != nil {
+			p.out.miss(viewer)
+		}
+	}()
 	for {
 		p.out.mu.Lock()
 		own, ok := p.out.personal[viewer.User]
@@ -258,6 +285,14 @@ func (b *Bus) ensurePersonal(ctx context.Context, p *part, viewer plugins.Person
 		if kept || err != nil {
 			return err
 		}
+	}
+}
+
+func (s *screen) miss(viewer plugins.Person) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.missed) < maxPersonal {
+		s.missed[viewer.User] = viewer
 	}
 }
 
