@@ -16,7 +16,8 @@ type View struct {
 
 	// Viewer is set when the fragments of one person are wanted, which happens
 	// only for a feature whose manifest says Personal. Otherwise it is zero and
-	// the fragments for everybody in the room are wanted.
+	// the fragments for everybody in the room are wanted. Its Session is empty, and
+	// every fragment's audience is its User: the same in all their tabs.
 	Viewer Person
 
 	// Changes says what is new since the last render. It is nil when everything

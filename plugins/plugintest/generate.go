@@ -154,6 +154,7 @@ func (s *suite) anyView(t *rapid.T, state plugins.State) plugins.View {
 	switch {
 	case kind == "one person" && s.manifest.Personal:
 		v.Viewer = people.Draw(t, "viewer")
+		v.Viewer.Session = "" // what one person sees is the same in all their tabs
 		s.giveOwnGroups(t, v)
 	case kind == "changes":
 		v.Changes = []plugins.Change{}

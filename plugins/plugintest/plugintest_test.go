@@ -203,6 +203,14 @@ func TestRun_Finds(t *testing.T) {
 		{name: "PatchOfThePage", check: "Render", want: "reload", feature: shows("book-x", `<p id="book-x"></p>`, dom.Reload())},
 		{name: "PatchClicks", check: "Render", want: "cannot be broadcast", feature: shows("book-x", `<p id="book-x"></p>`, dom.DispatchEvent("#book-x", "click", dom.Value{}))},
 		{name: "FaultyPatch", check: "Render", want: "patch", feature: shows("book-x", `<p id="book-x"></p>`, dom.Operation{})},
+		{name: "PersonalForOneTab", check: "Render", want: "audience", feature: changed(func(v plugins.View, fragments []plugins.Fragment) []plugins.Fragment {
+			for i := range fragments {
+				if v.Personal() { // the user's, but not in all their tabs
+					fragments[i].Audience.Session = "ebd43e2t2v2t53va"
+				}
+			}
+			return fragments
+		})},
 		{name: "PersonalForEverybody", check: "Render", want: "audience", feature: changed(func(_ plugins.View, fragments []plugins.Fragment) []plugins.Fragment {
 			for i := range fragments {
 				fragments[i].Audience = plugins.Audience{}

@@ -48,7 +48,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"room", page.Document(kitchen(t))},
 		{"empty", page.Document(home)},
-		{"notfound", page.NotFound(frame)},
+		{"notfound", page.Error(page.Failure{Frame: frame, Status: 404})},
 		{"failure", page.Error(page.Failure{Frame: frame, Status: 503, Sentence: "We are <moving>.", RequestID: "8c1f2e90"})},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
