@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	for _, v := range os.Environ() { // settings of whoever runs the tests
-		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "PRESENCE_") || strings.HasPrefix(name, "FLY_") {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "PRESENCE_") || strings.HasPrefix(name, "FLY_") || name == "KEYDB_URL" {
 			os.Unsetenv(name)
 		}
 	}
@@ -80,7 +80,14 @@ func TestRun_WrongFlags(t *testing.T) {
 		{"admin", "localhost", `is "localhost"; want host:port`},
 		{"region", "London", `is "London"; want three lower-case letters`},
 		{"region", "", `is ""; want three lower-case letters`},
-		{"engine", "mysql", `is "mysql"; want memory`},
+		{"engine", "mysql", `is "mysql"; want memory or keydb`},
+		{"keydb", "localhost:6379", `is "localhost:6379"; want redis://HOST:PORT/DB, rediss:// for TLS, or hosted`},
+		{"keydb", "http://:hunter2@db", `is "http://:xxxxx@db"; want redis://`},
+		{"keydb", "redis://:hunter2@[db", `is "redis://***@[db"; want redis://`},
+		{"keydb", "hostd", `is "hostd"; want redis://`},
+		{"site", "LHR", `is "LHR"; want lower-case letters, digits and hyphens`},
+		{"sync-timeout", "forever", `is "forever"; want a time with its unit from 1s to 1h`},
+		{"peer-timeout", "1s", `is "1s"; want a time with its unit from 10s to 24h`},
 		{"data", "/nowhere/at/all.db", `is "/nowhere/at/all.db"; want a file in a folder that exists`},
 		{"secret", "hunter2", `is "*******"; want at least 16 characters`},
 		{"origins", "shop.example", `is "shop.example"; want scheme://host`},
@@ -140,6 +147,44 @@ func TestRun_WrongFlags_AllAtOnce(t *testing.T) {
 	}
 	if strings.Contains(stderr, "short") || strings.Contains(stderr, "fine.example") {
 		t.Errorf("it tells a secret, or of what is right:\n%s", stderr)
+	}
+}
+
+func TestRun_WrongFlags_Together(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		args []string
+		want []string // how the lines go on after "presence: --"
+	}{
+		{"keydb without a server", []string{"--engine=keydb"}, []string{`keydb (PRESENCE_KEYDB) is ""; want the server's address`}},
+		{"a URL and what only a hosted one has", []string{"--keydb=redis://db", "--data=x", "--peers=a:1,b:2"}, []string{
+			`data (PRESENCE_DATA) is "x"; want nothing with --keydb URL`,
+			`peers (PRESENCE_PEERS) is "a:1,b:2"; want nothing with --keydb URL`,
+		}},
+		{"hosted without a folder", []string{"--keydb=hosted"}, []string{`data (PRESENCE_DATA) is ""; want the folder`}},
+		{"hosted in a file", []string{"--keydb=hosted", "--data=" + file}, []string{`data (PRESENCE_DATA) is "` + file + `"; want a folder`}},
+		{"hosted, wrong in all", []string{"--keydb=hosted", "--data=" + t.TempDir(), "--keydb-listen=6379", "--peers=a:1", "--keydb-read=redis://:hunter2@db"}, []string{
+			`keydb-listen (PRESENCE_KEYDB_LISTEN) is "6379"; want host:port`,
+			`keydb-read (PRESENCE_KEYDB_READ) is "redis://:xxxxx@db"; want nothing`,
+			`secret (PRESENCE_SECRET) is ""; want a text that all regions share`,
+		}},
+		{"reading elsewhere", []string{"--keydb=redis://db", "--keydb-read=db:1"}, []string{`keydb-read (PRESENCE_KEYDB_READ) is "db:1"; want redis://`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, stdout, stderr := runs(t, tt.args...)
+			got := lines(stderr)
+			same := len(got) == len(tt.want)
+			for i := range min(len(got), len(tt.want)) {
+				same = same && strings.HasPrefix(got[i], "presence: --"+tt.want[i])
+			}
+			if code != 2 || stdout != "" || !same {
+				t.Errorf("exit code %d:\n%s\nwant 2 and lines that begin with %q", code, stderr, tt.want)
+			}
+		})
 	}
 }
 

@@ -71,8 +71,8 @@ type Engine interface {
 
 	// Tail calls deliver with what is in the logs after from, then with what
 	// arrives, until ctx ends (and returns its cause) or deliver returns an
-	// error (and returns that). A site that is not in from is read from the
-	// start of its log. One call has at least one delivery, is never
+	// error (and returns that). A site that from has no position for is read from
+	// the start of its log. One call has at least one delivery, is never
 	// concurrent with another of the same Tail, and holds up only this Tail.
 	Tail(ctx context.Context, from Positions, deliver func([]Delivery) error) error
 
@@ -82,7 +82,8 @@ type Engine interface {
 	Load(ctx context.Context, room string) ([]state.Cell, Positions, error)
 }
 
-// Positions says for each site the id of the last entry seen.
+// Positions says for each site the id of the last entry seen. Given to Tail, the
+// position under the empty name holds for the sites that are not named.
 type Positions map[string]state.ID
 
 // Batch is what one Append writes: the changes of one or more events, together or
@@ -137,6 +138,10 @@ type Entry struct {
 	// Cells are stamped with ID, Site and their place in the entry. They hold
 	// absolute values: a Counter's is the site's new total.
 	Cells []state.Cell `json:"c,omitempty"`
+
+	// Restores says that the entry puts back what a store had lost: the cells are
+	// those of earlier entries, with their stamps, and so are the events.
+	Restores bool `json:"-"`
 }
 
 // Delivery is what Tail hands over: an entry, or word of a gap.

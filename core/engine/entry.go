@@ -3,14 +3,32 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/global-presence/presence/core/state"
 )
 
+// wireEntry is an entry as a log holds it.
+type wireEntry struct {
+	Entry
+
+	// Stamps are those of the cells, "ms-seq-index" each, where the entry puts
+	// back cells of others. Otherwise they are implied by the entry's place.
+	Stamps []string `json:"s,omitempty"`
+}
+
 // Encode returns the entry without its site and id, as JSON. The cells' stamps are
-// implied by the entry's place in the log.
+// implied by the entry's place in the log, but for those that it puts back.
 func (e Entry) Encode() ([]byte, error) {
-	b, err := json.Marshal(e)
+	w := wireEntry{Entry: e}
+	if e.Restores {
+		w.Stamps = make([]string, len(e.Cells))
+		for i, c := range e.Cells {
+			w.Stamps[i] = c.Stamp.ID.String() + "-" + strconv.Itoa(c.Stamp.Index)
+		}
+	}
+	b, err := json.Marshal(w)
 	if err != nil {
 		return nil, fmt.Errorf("encode log entry: %w", err)
 	}
@@ -19,13 +37,41 @@ func (e Entry) Encode() ([]byte, error) {
 
 // DecodeEntry reads what Encode wrote of the entry at id in the log of site.
 func DecodeEntry(site string, id state.ID, b []byte) (Entry, error) {
-	var e Entry
-	if err := json.Unmarshal(b, &e); err != nil {
+	var w wireEntry
+	if err := json.Unmarshal(b, &w); err != nil {
 		return Entry{}, fmt.Errorf("decode log entry %s of %s: %w", id, site, err)
 	}
-	e.Site, e.ID = site, id
+	e := w.Entry
+	e.Site, e.ID, e.Restores = site, id, len(w.Stamps) > 0
+	if e.Restores && len(w.Stamps) != len(e.Cells) {
+		return Entry{}, fmt.Errorf("decode log entry %s of %s: %d stamps of %d cells", id, site, len(w.Stamps), len(e.Cells))
+	}
 	for i := range e.Cells {
-		e.Cells[i].Stamp = state.Stamp{ID: id, Site: site, Index: i}
+		stamp := state.Stamp{ID: id, Site: site, Index: i}
+		if e.Restores {
+			var err error
+			if stamp.ID, stamp.Index, err = parsePlace(w.Stamps[i]); err != nil {
+				return Entry{}, fmt.Errorf("decode log entry %s of %s: %w", id, site, err)
+			}
+		}
+		e.Cells[i].Stamp = stamp
 	}
 	return e, nil
+}
+
+// parsePlace reads the id of an entry and a place in it.
+func parsePlace(s string) (state.ID, int, error) {
+	cut := strings.LastIndexByte(s, '-')
+	if cut < 0 {
+		return state.ID{}, 0, fmt.Errorf("stamp %q: want milliseconds-sequence-index", s)
+	}
+	id, err := state.ParseID(s[:cut])
+	if err != nil {
+		return state.ID{}, 0, err
+	}
+	index, err := strconv.Atoi(s[cut+1:])
+	if err != nil || index < 0 {
+		return state.ID{}, 0, fmt.Errorf("stamp %q: want milliseconds-sequence-index", s)
+	}
+	return id, index, nil
 }

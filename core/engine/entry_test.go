@@ -31,3 +31,28 @@ func TestEntry_Encode(t *testing.T) {
 		t.Error("DecodeEntry of half an entry: want an error")
 	}
 }
+
+func TestEntry_Encode_restores(t *testing.T) {
+	id := state.ID{MS: 1795465238123, Seq: 4}
+	want := engine.Entry{
+		Site: "lhr", ID: id, Binary: "b1", Events: []string{"e1"}, Restores: true,
+		Cells: []state.Cell{
+			{Room: "home", Feature: "light", Field: "on", Kind: plugins.Register, Value: "1", Stamp: state.Stamp{ID: state.ID{MS: 17, Seq: 2}, Site: "lhr", Index: 3}},
+			{Room: "home", Feature: "light", Field: "off", Kind: plugins.Register, Removed: true, Stamp: state.Stamp{ID: state.ID{MS: 16}, Site: "lhr"}},
+		},
+	}
+	b, err := want.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := engine.DecodeEntry("lhr", id, b)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("DecodeEntry: %v (-want +got):\n%s", err, diff)
+	}
+	for _, stamps := range []string{`["17-2-3"]`, `["17-2-3","16"]`, `["17-2-3","16-0--1"]`, `["17-2-3","x-0-1"]`} {
+		broken := `{"c":[{"r":"a","f":"b","t":1},{"r":"a","f":"c","t":1}],"s":` + stamps + `}`
+		if _, err := engine.DecodeEntry("lhr", id, []byte(broken)); err == nil {
+			t.Errorf("DecodeEntry with stamps %s: want an error", stamps)
+		}
+	}
+}

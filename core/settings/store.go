@@ -1,0 +1,151 @@
+package settings
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/global-presence/presence/core/region"
+)
+
+// Hosted is the value of Store.KeyDB that asks for a KeyDB of the program's own.
+const Hosted = "hosted"
+
+// Store are the settings that say where the state lives.
+type Store struct {
+	Region      string   `env:"PRESENCE_REGION,FLY_REGION" default:"dev" placeholder:"CODE" help:"Code of the region this runs in, such as lhr (default: what Fly says, else ${default})."`
+	Engine      string   `env:"PRESENCE_ENGINE" placeholder:"NAME" help:"Where the state lives: memory, one region in this process, or keydb (default: keydb if --keydb is given, else memory)."`
+	Data        string   `env:"PRESENCE_DATA" placeholder:"PATH" help:"Keep the state across restarts: with memory in this file, with a hosted KeyDB in this folder."`
+	Secret      string   `env:"PRESENCE_SECRET" placeholder:"TEXT" help:"Signs cookies, at least 16 characters, the same in all regions. Better as a variable: flags can be seen in a list of processes."`
+	KeyDB       string   `name:"keydb" env:"PRESENCE_KEYDB,KEYDB_URL" placeholder:"URL" help:"The region's KeyDB, Valkey or Redis, such as redis://:PASSWORD@HOST:6379/0 or rediss://… for TLS; or hosted, to start a KeyDB here."`
+	KeyDBRead   string   `name:"keydb-read" env:"PRESENCE_KEYDB_READ" placeholder:"URL" help:"Read from this server, a replica of the one that --keydb writes to."`
+	Site        string   `env:"PRESENCE_SITE" placeholder:"NAME" help:"Name of the store among all regions' stores, such as lhr-2 (default: the region; for a hosted KeyDB what its data folder says)."`
+	SyncTimeout string   `env:"PRESENCE_SYNC_TIMEOUT" default:"30s" placeholder:"DURATION" help:"How long to wait for a store that is not synced with its peers before writing to it (default ${default})."`
+	KeyDBBin    string   `name:"keydb-bin" env:"PRESENCE_KEYDB_BIN" default:"keydb-server" placeholder:"FILE" help:"Program of a hosted KeyDB (default ${default})."`
+	KeyDBListen string   `name:"keydb-listen" env:"PRESENCE_KEYDB_LISTEN" default:"127.0.0.1:6379" placeholder:"ADDR" help:"Address of a hosted KeyDB, host:port; its peers connect there (default ${default})."`
+	Peers       []string `env:"PRESENCE_PEERS" placeholder:"HOST,…" help:"The other regions' hosted KeyDBs: host:port each, or one name that resolves to all, such as global.APP.internal."`
+	PeerTimeout string   `env:"PRESENCE_PEER_TIMEOUT" default:"10m" placeholder:"DURATION" help:"How long a peer may be gone from the name's addresses before it is forgotten (default ${default})."`
+
+	syncTimeout, peerTimeout time.Duration // set by check
+}
+
+// check notes what is wrong and fills in what follows from other settings.
+func (s *Store) check(f *faults) {
+	if _, err := region.Parse(s.Region); err != nil {
+		f.bad("region", s.Region, "three lower-case letters, such as lhr")
+	}
+	if s.Engine == "" {
+		s.Engine = "memory"
+		if s.KeyDB != "" {
+			s.Engine = "keydb"
+		}
+	}
+	if s.Engine != "memory" && s.Engine != "keydb" {
+		f.bad("engine", s.Engine, "memory or keydb")
+	}
+	if s.Secret != "" && len(s.Secret) < 16 {
+		f.bad("secret", strings.Repeat("*", len(s.Secret)), "at least 16 characters")
+	}
+	s.syncTimeout = f.duration("sync-timeout", s.SyncTimeout, time.Second, time.Hour)
+	s.peerTimeout = f.duration("peer-timeout", s.PeerTimeout, 10*time.Second, 24*time.Hour)
+	switch {
+	case s.Engine != "keydb":
+		s.checkData(f)
+	case s.KeyDB == Hosted:
+		s.checkHosted(f)
+	default:
+		s.checkURLs(f)
+	}
+	if s.Site != "" && !validSite(s.Site) {
+		f.bad("site", s.Site, "lower-case letters, digits and hyphens, starting with a letter, at most 32 characters")
+	}
+}
+
+func (s *Store) checkData(f *faults) {
+	if s.Data != "" {
+		if st, err := os.Stat(filepath.Dir(s.Data)); err != nil || !st.IsDir() {
+			f.bad("data", s.Data, "a file in a folder that exists")
+		}
+	}
+}
+
+func (s *Store) checkHosted(f *faults) {
+	if s.Data == "" {
+		f.bad("data", s.Data, "the folder where the hosted KeyDB keeps its data")
+	} else if st, err := os.Stat(s.Data); err == nil && !st.IsDir() {
+		f.bad("data", s.Data, "a folder: the hosted KeyDB keeps its data there")
+	}
+	checkAddress(f, "keydb-listen", s.KeyDBListen, "127.0.0.1:6379")
+	if len(s.Peers) > 0 && s.Secret == "" {
+		f.bad("secret", "", "a text that all regions share, when there are peers: the KeyDBs' password is made from it")
+	}
+	if s.KeyDBRead != "" {
+		f.bad("keydb-read", maskURL(s.KeyDBRead), "nothing with --keydb hosted: it is read where it is written")
+	}
+}
+
+func (s *Store) checkURLs(f *faults) {
+	if s.KeyDB == "" {
+		f.bad("keydb", "", "the server's address, such as redis://127.0.0.1:6379/0, or hosted, with --engine keydb")
+	} else if !validURL(s.KeyDB) {
+		f.bad("keydb", maskURL(s.KeyDB), "redis://HOST:PORT/DB, rediss:// for TLS, or hosted")
+	}
+	if s.KeyDBRead != "" && !validURL(s.KeyDBRead) {
+		f.bad("keydb-read", maskURL(s.KeyDBRead), "redis://HOST:PORT/DB, or rediss:// for TLS")
+	}
+	if s.Data != "" {
+		f.bad("data", s.Data, "nothing with --keydb URL: the server keeps the state")
+	}
+	if len(s.Peers) > 0 {
+		f.bad("peers", strings.Join(s.Peers, ","), "nothing with --keydb URL: only a hosted KeyDB has its peers joined by this program")
+	}
+}
+
+// validURL reports whether s has the form of a server's URL; the engine reads it.
+func validURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "redis" || u.Scheme == "rediss") && u.Hostname() != ""
+}
+
+// maskURL returns s without a password that it may hold.
+func maskURL(s string) string {
+	if u, err := url.Parse(s); err == nil {
+		return u.Redacted()
+	}
+	scheme, rest, ok := strings.Cut(s, "://")
+	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
+		return scheme + "://***" + rest[at:]
+	}
+	return s
+}
+
+func validSite(s string) bool {
+	for i, r := range s {
+		letter := r >= 'a' && r <= 'z'
+		if !letter && (i == 0 || r != '-' && (r < '0' || r > '9')) {
+			return false
+		}
+	}
+	return len(s) <= 32
+}
+
+// SyncAfter and ForgetAfter are what SyncTimeout and PeerTimeout say, after the
+// check.
+func (s *Store) SyncAfter() time.Duration { return s.syncTimeout }
+
+// ForgetAfter is what PeerTimeout says, after the check.
+func (s *Store) ForgetAfter() time.Duration { return s.peerTimeout }
+
+// Doctor are the settings of the doctor: those of the store.
+type Doctor struct {
+	Store
+}
+
+// Check reports every wrong setting as a UsageError.
+func (d *Doctor) Check() error {
+	var f faults
+	d.Store.check(&f)
+	return f.err()
+}
