@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Event is something a person did.
+// Event is something a person did, or a key of another program that changed (see
+// [Watch]).
 type Event struct {
 	// ID names the event for ever; a browser that is not sure whether it
 	// arrived sends it again under the same ID.
@@ -19,10 +20,11 @@ type Event struct {
 	Room string
 
 	// Fields holds the values of the fields that the manifest declares for this
-	// event, checked. An optional field that was not sent is absent.
+	// event, checked. An optional field that was not sent is absent. Of a watched
+	// key it holds "key", "command" and perhaps "value".
 	Fields Fields
 
-	// Person is who did it.
+	// Person is who did it; when a watched key changed only its Region is set.
 	Person Person
 
 	// Time is when the host received it, in UTC, to the millisecond. Use it

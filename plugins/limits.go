@@ -30,6 +30,11 @@ const (
 	// MaxListSize is how many items a list field may keep.
 	MaxListSize = 1000
 
+	// MaxWatches is how many patterns of keys a feature may watch, and
+	// MaxPatternSize the size of one in bytes.
+	MaxWatches     = 16
+	MaxPatternSize = 128
+
 	// MaxSentenceSize is the size in bytes of a sentence shown to a person.
 	MaxSentenceSize = 200
 

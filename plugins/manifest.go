@@ -20,6 +20,9 @@ type Manifest struct {
 	// Events declares what people may do.
 	Events []EventType
 
+	// Watches declares which keys of other programs the feature follows.
+	Watches []Watch
+
 	// Style is CSS for the feature's corner, at most MaxStyleSize bytes. The host
 	// scopes it: a selector matches only inside the corner, and ":scope" is the
 	// corner itself.
@@ -59,6 +62,47 @@ type EventType struct {
 	// Burst is how many may come at once before Rate counts. Default twice Rate,
 	// at least 1.
 	Burst int
+}
+
+// Watch makes an event of every change that some other program makes to a key of
+// the store, in any region:
+//
+//	{Keys: "shop:*:stock", Event: "restocked", Room: "product-*"}
+//
+// Of the host processes that see a key change, one tells the feature. It tells at
+// least once what a key ended up as: a change may be told again, and changes of
+// one key that come faster than the feature handles them are told as the last of
+// them. So Handle says what the key means now ([Set]), not what happened to it
+// ([Add]). Every key that exists, and every one named in full that does not, is
+// told when the host starts and again whenever changes may have been missed.
+//
+// [Event.Fields] of such an event are
+//
+//	key       the whole key
+//	command   what the store calls that which happened: "set", "incrby", "del",
+//	          "expired", or "sync" where nothing happened just now
+//	value     what the key held when it was read: "" where that is no string,
+//	          absent where there is no such key (any more)
+//
+// and of [Event.Person] only Region is set, the region that tells. A key that is not UTF-8 or longer
+// than MaxTextSize is not told, and neither is a value that is not UTF-8 or longer
+// than MaxValueSize.
+//
+// Watches need a store that other programs can reach. Without one the feature runs
+// all the same and is told nothing.
+type Watch struct {
+	// Keys is a key, at most MaxPatternSize bytes of UTF-8 without control
+	// characters, in which at most one '*' stands for any characters. It must not
+	// be able to match the host's own keys, which begin with "gp:".
+	Keys string
+
+	// Event is the name that the event gets, by the rules of EventType.Name. It is
+	// none of the manifest's Events: people cannot send it.
+	Event string
+
+	// Room is where it happens. Default Home. A '*' in it stands for what the '*'
+	// of Keys stood for; where that gives no room's name, nothing is told.
+	Room string
 }
 
 // Param is a value that comes with an event.

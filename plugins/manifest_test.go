@@ -2,6 +2,7 @@ package plugins_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ func lamp() plugins.Manifest {
 			{Name: "people", Kind: plugins.Presence, By: plugins.ByRegion},
 			{Name: "mine", Kind: plugins.Presence, By: plugins.ByUser},
 			{Name: "flash_1", Kind: plugins.Volatile},
+			{Name: "sites", Kind: plugins.Sites},
 		},
 		Events: []plugins.EventType{
 			{Name: "set", Rate: 1000, Burst: 10000, Fields: []plugins.Param{
@@ -28,6 +30,10 @@ func lamp() plugins.Manifest {
 				{Name: "colour", Type: plugins.Choice, Choices: []string{"red", "blue"}},
 			}},
 			{Name: "switch-off"},
+		},
+		Watches: []plugins.Watch{
+			{Keys: "lamp:mood", Event: "mood"},
+			{Keys: "lamp:*:mood", Event: "mood", Room: "room-*"},
 		},
 		Style: ":scope { color: red }",
 	}
@@ -68,13 +74,38 @@ func TestManifest_Validate(t *testing.T) {
 		}, `state field "light": declared twice`},
 		{"StateName", func(m *plugins.Manifest) { m.State[0].Name = "my-light" }, `state field "my-light"`},
 		{"KindMissing", func(m *plugins.Manifest) { m.State[0].Kind = 0 }, `state field "light": unknown kind 0`},
-		{"KindUnknown", func(m *plugins.Manifest) { m.State[0].Kind = plugins.Volatile + 1 }, "unknown kind 6"},
+		{"KindUnknown", func(m *plugins.Manifest) { m.State[0].Kind = plugins.Sites + 1 }, "unknown kind 7"},
 		{"CapMissing", func(m *plugins.Manifest) { m.State[2].Cap = 0 }, `state field "said": cap 0`},
 		{"CapTooLarge", func(m *plugins.Manifest) { m.State[2].Cap = plugins.MaxListSize + 1 }, `state field "said": cap 1001`},
 		{"CapElsewhere", func(m *plugins.Manifest) { m.State[1].Cap = 3 }, `state field "clicks": only a list has a cap`},
 		{"GroupingMissing", func(m *plugins.Manifest) { m.State[3].By = 0 }, `state field "people": want by region or by user`},
 		{"GroupingUnknown", func(m *plugins.Manifest) { m.State[3].By = plugins.ByUser + 1 }, `state field "people": want by region or by user`},
 		{"GroupingElsewhere", func(m *plugins.Manifest) { m.State[0].By = plugins.ByUser }, `state field "light": only presence is grouped`},
+		{"CapOfSites", func(m *plugins.Manifest) { m.State[6].Cap = 1 }, `state field "sites": only a list has a cap`},
+		{"GroupingOfSites", func(m *plugins.Manifest) { m.State[6].By = plugins.ByRegion }, `state field "sites": only presence is grouped`},
+		{"WatchTwice", func(m *plugins.Manifest) { m.Watches = append(m.Watches, m.Watches[0]) }, `watch of "lamp:mood": declared twice`},
+		{"TooManyWatches", func(m *plugins.Manifest) {
+			for i := range plugins.MaxWatches {
+				m.Watches = append(m.Watches, plugins.Watch{Keys: fmt.Sprint("lamp:", i), Event: "mood"})
+			}
+		}, "18 watches: want at most 16"},
+		{"KeysMissing", func(m *plugins.Manifest) { m.Watches[0].Keys = "" }, `watch of "": want 1 to 128 bytes`},
+		{"KeysTooLong", func(m *plugins.Manifest) {
+			m.Watches[0].Keys = strings.Repeat("k", plugins.MaxPatternSize+1)
+		}, "want 1 to 128 bytes"},
+		{"KeysNotUTF8", func(m *plugins.Manifest) { m.Watches[0].Keys = "a\xff" }, `watch of "a\xff": want 1 to 128 bytes of UTF-8`},
+		{"KeysOfTwoLines", func(m *plugins.Manifest) { m.Watches[0].Keys = "a\nb" }, "without control characters"},
+		{"KeysOfTwoStars", func(m *plugins.Manifest) { m.Watches[1].Keys = "a*b*" }, `watch of "a*b*": want at most one *`},
+		{"KeysOfTheHost", func(m *plugins.Manifest) { m.Watches[0].Keys = "gp:site:lhr" }, `matches keys of the host, which begin with "gp:"`},
+		{"KeysOfTheHostByPattern", func(m *plugins.Manifest) { m.Watches[1].Keys = "gp:*" }, `watch of "gp:*": it matches keys of the host`},
+		{"KeysOfAll", func(m *plugins.Manifest) { m.Watches[1].Keys = "*" }, `watch of "*": it matches keys of the host`},
+		{"KeysThatMayBeTheHosts", func(m *plugins.Manifest) { m.Watches[1].Keys = "gp*:mood" }, "it matches keys of the host"},
+		{"WatchEventName", func(m *plugins.Manifest) { m.Watches[0].Event = "Mood" }, `watch of "lamp:mood": event "Mood"`},
+		{"WatchEventOfPeople", func(m *plugins.Manifest) { m.Watches[0].Event = "set" }, `watch of "lamp:mood": event "set" is one that people send`},
+		{"RoomTooLong", func(m *plugins.Manifest) { m.Watches[0].Room = strings.Repeat("r", 129) }, "want at most 128 bytes"},
+		{"RoomOfTwoLines", func(m *plugins.Manifest) { m.Watches[0].Room = "a\nb" }, `room "a\nb"`},
+		{"RoomOfTwoStars", func(m *plugins.Manifest) { m.Watches[1].Room = "**" }, `room "**": want at most one *`},
+		{"RoomOfAStarAlone", func(m *plugins.Manifest) { m.Watches[0].Room = "*" }, `room "*": want at most one *, and only where the keys have one`},
 		{"EventTwice", func(m *plugins.Manifest) { m.Events = append(m.Events, plugins.EventType{Name: "set"}) }, `event "set": declared twice`},
 		{"EventName", func(m *plugins.Manifest) { m.Events[1].Name = "switch_off" }, `event "switch_off"`},
 		{"RateNegative", func(m *plugins.Manifest) { m.Events[1].Rate = -1 }, `event "switch-off": rate -1`},
@@ -165,6 +196,7 @@ func TestMutation_Check(t *testing.T) {
 		{"ErrPushVolatile", plugins.Push("flash_1", "x"), "does not fit kind 5"},
 		{"ErrSignalList", plugins.Signal("said", "x"), "does not fit kind 3"},
 		{"ErrUnsetList", plugins.Unset("said"), "does not fit kind 3"},
+		{"ErrSites", plugins.Set("sites", "x"), "does not fit kind 6"},
 		{"ErrPresence", plugins.Set("people", "x"), "does not fit kind 4"},
 		{"ErrTooLong", plugins.Set("light", long+"x"), "at most 4096 are allowed"},
 		{"ErrNotUTF8", plugins.Push("said", "\xff"), "not UTF-8"},

@@ -24,6 +24,11 @@ const (
 	// Volatile values are shown once and not kept: a page that opens later does
 	// not see them. They arrive in [View.Changes] only.
 	Volatile
+
+	// Sites is which sites there are and how far they are from each other. The
+	// host fills it in by itself; a feature only reads it. It is the same in every
+	// room, and not the same in every region: each tells what it hears.
+	Sites
 )
 
 // Grouping says how a Presence field counts people.
@@ -55,6 +60,9 @@ type State struct {
 
 	// Presence holds the Presence fields, ordered by Group.Key.
 	Presence map[string][]Group
+
+	// Sites holds the Sites fields, ordered by Site.Name.
+	Sites map[string][]Site
 }
 
 // Item is a value and where it came from.
@@ -82,6 +90,36 @@ type Group struct {
 
 	// People is how many different users it has, Tabs how many open tabs.
 	People, Tabs int
+}
+
+// Site is one row of a Sites field: a store that takes writes and the host
+// processes attached to it, as this region hears of them.
+type Site struct {
+	// Name is the site's name: its region's code, or "lhr-2" where a region has
+	// several. Region is the code of the region.
+	Name, Region string
+
+	// CutOff is when the site was last heard, in UTC to the second by this
+	// region's clock, if it has been silent since for three beats of a second
+	// each. It is zero while the site is heard. A site that is silent for a day is
+	// no longer among the sites.
+	CutOff time.Time
+
+	// Pings are the round trips that the site has measured, ordered by To, none
+	// to itself. A site that is cut off has none.
+	Pings []Ping
+}
+
+// Ping is the time of a round trip from one site to another and back, through all
+// that a change goes through: log, copy, wake-up, and back in the log.
+type Ping struct {
+	// To is the name of the other site.
+	To string
+
+	// RTT is to the microsecond: the median of the last few. New figures come at
+	// most every five seconds, and only if one of them has moved by more than a
+	// tenth and a millisecond.
+	RTT time.Duration
 }
 
 // Change is one difference between a view and the one before it.

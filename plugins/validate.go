@@ -51,6 +51,20 @@ func (m Manifest) Validate() error {
 		seen[e.Name] = true
 		errs = append(errs, e.validate())
 	}
+	if len(m.Watches) > MaxWatches {
+		bad("%d watches: want at most %d", len(m.Watches), MaxWatches)
+	}
+	keys := map[string]bool{}
+	for _, w := range m.Watches {
+		if keys[w.Keys] {
+			bad("watch of %q: declared twice", w.Keys)
+		}
+		keys[w.Keys] = true
+		if seen[w.Event] {
+			bad("watch of %q: event %q is one that people send", w.Keys, w.Event)
+		}
+		errs = append(errs, w.validate())
+	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("manifest of %q: %w", m.Name, err)
 	}
@@ -61,7 +75,7 @@ func (f Field) validate() error {
 	switch {
 	case !underscoreName.MatchString(f.Name):
 		return fmt.Errorf("state field %q: want %s", f.Name, underscoreRule)
-	case f.Kind < Register || f.Kind > Volatile:
+	case f.Kind < Register || f.Kind > Sites:
 		return fmt.Errorf("state field %q: unknown kind %d", f.Name, f.Kind)
 	case f.Kind == List && (f.Cap < 1 || f.Cap > MaxListSize):
 		return fmt.Errorf("state field %q: cap %d: want 1 to %d", f.Name, f.Cap, MaxListSize)

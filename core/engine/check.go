@@ -21,6 +21,11 @@ const (
 	// MaxBatchSize is the size of a batch in bytes, as [Batch.Size] counts it.
 	MaxBatchSize = 1 << 20
 
+	// MaxHeard is how many beats one beat may answer, and MaxPings how many round
+	// trips it may tell.
+	MaxHeard = 64
+	MaxPings = 256
+
 	// MaxNameSize is the size in bytes of a feature, a field, a key, a binary and
 	// an event id.
 	MaxNameSize = 128
@@ -32,7 +37,7 @@ const cellOverhead = 64
 
 // Size returns about how many bytes b takes in a log.
 func (b Batch) Size() int {
-	n := cellOverhead + len(b.Binary)
+	n := cellOverhead + len(b.Binary) + b.Beat.size()
 	for _, id := range b.Events {
 		n += len(id) + 4
 	}
@@ -73,6 +78,9 @@ func (b Batch) check() error {
 		if err := checkName("version", b.Beat.Version, true); err != nil {
 			return err
 		}
+		if err := b.Beat.checkTrips(); err != nil {
+			return err
+		}
 	}
 	for _, id := range b.Events {
 		if err := checkName("event id", id, false); err != nil {
@@ -86,6 +94,47 @@ func (b Batch) check() error {
 	}
 	if n := b.Size(); n > MaxBatchSize {
 		return fmt.Errorf("%d bytes: want at most %d", n, MaxBatchSize)
+	}
+	return nil
+}
+
+func (b *Beat) size() int {
+	if b == nil {
+		return 0
+	}
+	n := len(b.Region) + len(b.Version)
+	for _, h := range b.Heard {
+		n += len(h.Site) + len(h.ID) + 32
+	}
+	for _, p := range b.Pings {
+		n += len(p.Site) + 32
+	}
+	return n
+}
+
+// checkTrips checks what a beat says of round trips.
+func (b *Beat) checkTrips() error {
+	if len(b.Heard) > MaxHeard || len(b.Pings) > MaxPings {
+		return fmt.Errorf("beat with %d heard, %d pings: want at most %d and %d", len(b.Heard), len(b.Pings), MaxHeard, MaxPings)
+	}
+	for _, h := range b.Heard {
+		if err := checkName("site heard", h.Site, false); err != nil {
+			return err
+		}
+		if _, err := state.ParseID(h.ID); err != nil {
+			return fmt.Errorf("beat heard of %q: %w", h.Site, err)
+		}
+		if h.Held < 0 {
+			return fmt.Errorf("beat heard of %q: held for %d µs", h.Site, h.Held)
+		}
+	}
+	for _, p := range b.Pings {
+		if err := checkName("site of a ping", p.Site, false); err != nil {
+			return err
+		}
+		if p.RTT < 0 {
+			return fmt.Errorf("ping to %q: %d µs", p.Site, p.RTT)
+		}
 	}
 	return nil
 }

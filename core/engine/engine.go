@@ -122,9 +122,41 @@ type Change struct {
 
 // Beat tells who a binary is. It is written every second; three missed beats end
 // the binary's leases.
+//
+// Beats measure round trips as well, without an entry of their own: a binary
+// notes when it appended a beat, another tells in its next beat that it has read it
+// and for how long it kept that to itself, and the rest of the time until the
+// first one reads this is the way there and back.
 type Beat struct {
 	Region  string `json:"region"`
 	Version string `json:"version,omitempty"`
+
+	// Heard are beats of other sites' binaries that this one has read since its
+	// last beat, the newest of each binary.
+	Heard []Heard `json:"heard,omitempty"`
+
+	// Pings are the round trips that this binary knows, one a site, ordered by it.
+	Pings []Ping `json:"pings,omitempty"`
+}
+
+// Heard says that a beat was read.
+type Heard struct {
+	// Site and ID are where the beat stands: in whose log, and at which
+	// [state.ID], as that writes itself.
+	Site string `json:"s"`
+	ID   string `json:"i"`
+
+	// Held is the time from reading it to appending the beat that says so, in
+	// microseconds of the reader's monotonic clock.
+	Held int64 `json:"h"`
+}
+
+// Ping is the time of a round trip to a site.
+type Ping struct {
+	Site string `json:"s"`
+
+	// RTT is in microseconds.
+	RTT int64 `json:"t"`
 }
 
 // Entry is one entry of a site's log.

@@ -32,6 +32,29 @@ func TestEntry_Encode(t *testing.T) {
 	}
 }
 
+// TestEntry_Encode_beat: what a beat tells survives a log, and one that tells no
+// round trips costs no bytes for them.
+func TestEntry_Encode_beat(t *testing.T) {
+	id := state.ID{MS: 1795465238123}
+	want := engine.Entry{Site: "lhr", ID: id, Binary: "b1", Beat: &engine.Beat{
+		Region: "lhr", Version: "v1",
+		Heard: []engine.Heard{{Site: "syd", ID: "1795465238001-3", Held: 712_345}, {Site: "syd", ID: "1795465238009-0"}},
+		Pings: []engine.Ping{{Site: "iad", RTT: 74_512}, {Site: "syd", RTT: 243_001}},
+	}}
+	b, err := want.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := engine.DecodeEntry("lhr", id, b)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("DecodeEntry: %v (-want +got):\n%s", err, diff)
+	}
+	want.Beat = &engine.Beat{Region: "lhr"}
+	if b, err = want.Encode(); err != nil || string(b) != `{"b":"b1","beat":{"region":"lhr"}}` {
+		t.Errorf("Encode of a bare beat = %s, %v", b, err)
+	}
+}
+
 func TestEntry_Encode_restores(t *testing.T) {
 	id := state.ID{MS: 1795465238123, Seq: 4}
 	want := engine.Entry{

@@ -1,6 +1,12 @@
 package engine
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrNoKeys reports that a store holds no keys of other programs, and never will.
+var ErrNoKeys = errors.New("store holds no keys of other programs")
 
 // Watcher is an Engine whose store also holds keys that other programs write.
 type Watcher interface {
@@ -10,7 +16,8 @@ type Watcher interface {
 	// A pattern is a key in which at most one '*' stands for any characters. What
 	// is there when Watch begins, and again whenever changes may have been missed,
 	// is told with the command "sync": each key that exists, and each pattern
-	// without a '*' whose key does not, with Missing set.
+	// without a '*' whose key does not, with Missing set. It returns ErrNoKeys
+	// where there is nothing to watch.
 	Watch(ctx context.Context, patterns []string, changed func(KeyChange)) error
 }
 

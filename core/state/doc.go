@@ -10,6 +10,7 @@
 //	counter   one: the site's total          the sum over all sites
 //	list      one an item, keyed by stamp    the newest Cap of all sites
 //	presence  one a member, leased           members whose binary lives
+//	sites     none: from the beats           what the host hears
 //	volatile  none                           –
 //
 // A Room is not safe for use by several goroutines at once.

@@ -39,6 +39,8 @@ type Room struct {
 	lists    map[fieldKey][]Cell          // newest first, at most Cap
 	people   people
 	watchers []Change // a template for each Presence field of the schema
+	sites    []plugins.Site
+	mapped   []Change // one for each Sites field of the schema
 }
 
 type fieldKey struct{ feature, field string }
@@ -53,8 +55,12 @@ func NewRoom(schema Schema) *Room {
 	}
 	for _, feature := range slices.Sorted(maps.Keys(schema)) {
 		for _, field := range slices.Sorted(maps.Keys(schema[feature])) {
-			if schema[feature][field].Kind == plugins.Presence {
-				r.watchers = append(r.watchers, Change{Feature: feature, Change: plugins.Change{Field: field}})
+			change := Change{Feature: feature, Change: plugins.Change{Field: field}}
+			switch schema[feature][field].Kind {
+			case plugins.Presence:
+				r.watchers = append(r.watchers, change)
+			case plugins.Sites:
+				r.mapped = append(r.mapped, change)
 			}
 		}
 	}
@@ -98,7 +104,7 @@ func (r *Room) merge(c Cell) []Change {
 			change.ID, change.Value = c.Stamp.Key(), c.Value
 			return []Change{change}
 		}
-	case plugins.Presence: // kept under People
+	case plugins.Presence, plugins.Sites: // not written by a feature
 	}
 	return nil
 }
@@ -170,6 +176,13 @@ func (r *Room) SetLive(binary string, live bool) []Change {
 	return r.watched(r.people.setLive(binary, live))
 }
 
+// SetSites makes sites what the Sites fields show. It keeps the slice, which is
+// not to be changed any more, and so hands it to features.
+func (r *Room) SetSites(sites []plugins.Site) []Change {
+	r.sites = sites
+	return slices.Clone(r.mapped)
+}
+
 // watched turns changes of people into changes of the Presence fields.
 func (r *Room) watched(groups []shown) []Change {
 	var changed []Change
@@ -213,6 +226,10 @@ func (r *Room) State(feature string, users []string) plugins.State {
 				put(&s.Presence, name, r.people.byRegion())
 			} else {
 				put(&s.Presence, name, r.people.byUser(users))
+			}
+		case plugins.Sites:
+			if len(r.sites) > 0 {
+				put(&s.Sites, name, r.sites)
 			}
 		case plugins.Volatile:
 		}

@@ -359,3 +359,31 @@ func BenchmarkRoom_Merge(b *testing.B) {
 		}
 	}
 }
+
+func TestRoom_SetSites(t *testing.T) {
+	r := state.NewRoom(state.NewSchema(
+		plugins.Manifest{Name: "map", State: []plugins.Field{{Name: "far", Kind: plugins.Sites}, {Name: "near", Kind: plugins.Sites}}},
+		plugins.Manifest{Name: "light", State: []plugins.Field{{Name: "on", Kind: plugins.Register}}},
+	))
+	if got := r.State("map", nil); got.Sites != nil {
+		t.Errorf("before the host has told of sites: %v", got.Sites)
+	}
+	sites := []plugins.Site{{Name: "lhr", Region: "lhr"}, {Name: "syd", Region: "syd", Pings: []plugins.Ping{{To: "lhr", RTT: 1}}}}
+	want := []state.Change{
+		{Feature: "map", Change: plugins.Change{Field: "far"}},
+		{Feature: "map", Change: plugins.Change{Field: "near"}},
+	}
+	if diff := gocmp.Diff(want, r.SetSites(sites)); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if diff := gocmp.Diff(map[string][]plugins.Site{"far": sites, "near": sites}, r.State("map", nil).Sites); diff != "" {
+		t.Errorf("state (-want +got):\n%s", diff)
+	}
+	if got := r.State("light", nil); got.Sites != nil {
+		t.Errorf("a feature without a field for them sees %v", got.Sites)
+	}
+	cell := state.Cell{Room: "home", Feature: "map", Field: "far", Kind: plugins.Sites, Value: "x", Stamp: state.Stamp{ID: state.ID{MS: 1}}}
+	if got := r.Merge(cell); got != nil {
+		t.Errorf("a cell of a kind that nobody writes changes %v", got)
+	}
+}

@@ -25,7 +25,9 @@ func (book) Manifest() plugins.Manifest {
 			{Name: "people", Kind: plugins.Presence, By: plugins.ByRegion},
 			{Name: "mine", Kind: plugins.Presence, By: plugins.ByUser},
 			{Name: "waves", Kind: plugins.Volatile},
+			{Name: "sites", Kind: plugins.Sites},
 		},
+		Watches: []plugins.Watch{{Keys: "book:*:title", Event: "retitled", Room: "*"}},
 		Events: []plugins.EventType{
 			{Name: "note", Fields: []plugins.Param{
 				{Name: "text", Type: plugins.Text, Min: 1, Max: 80},
@@ -54,6 +56,12 @@ func (book) Handle(_ context.Context, ev plugins.Event, _ plugins.State) ([]plug
 			return nil, plugins.Refuse("Nothing would change.")
 		}
 		return []plugins.Mutation{plugins.Add("visits", ev.Fields.Int("by"))}, nil
+	case "retitled":
+		value, exists := ev.Fields["value"]
+		if !exists {
+			return []plugins.Mutation{plugins.Unset("title")}, nil
+		}
+		return []plugins.Mutation{plugins.Set("title", value)}, nil
 	case "wave":
 		return []plugins.Mutation{plugins.Signal("waves", ev.Person.User)}, nil
 	}
@@ -65,6 +73,7 @@ var pages = template.Must(template.New("").Parse(`
 {{define "book-visits"}}<p id="book-visits">{{.}}</p>{{end}}
 {{define "book-notes"}}<ul id="book-notes">{{range .}}<li id="book-{{.ID}}"><a href="{{.Value}}">{{.Value}}</a></li>{{end}}</ul>{{end}}
 {{define "book-people"}}<ul id="book-people">{{range .}}<li>{{.Key}} {{.People}} {{.Tabs}}</li>{{end}}</ul>{{end}}
+{{define "book-sites"}}<ul id="book-sites">{{range .}}<li>{{.Name}} {{.Region}} {{.CutOff}} {{.Pings}}</li>{{end}}</ul>{{end}}
 {{define "book-mine"}}<p id="book-mine">{{.}}</p>{{end}}
 {{define "book-wave"}}<p id="book-wave">{{.}}</p>{{end}}
 `))
@@ -105,6 +114,9 @@ func (book) Render(_ context.Context, v plugins.View) ([]plugins.Fragment, error
 	}
 	if v.Changed("people") {
 		out = append(out, fragment("book-people", v.State.Presence["people"]))
+	}
+	if v.Changed("sites") {
+		out = append(out, fragment("book-sites", v.State.Sites["sites"]))
 	}
 	wave := ""
 	seen := map[string]bool{}

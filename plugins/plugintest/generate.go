@@ -14,6 +14,9 @@ import (
 
 var (
 	regions = rapid.SampledFrom([]string{"ams", "gru", "lhr", "nrt", "syd", "xyz"})
+	// siteNames holds a region with two sites, and one that nobody knows.
+	siteNames = rapid.SampledFrom([]string{"ams", "gru", "lhr", "lhr-2", "nrt", "syd", "xyz"})
+
 	users   = rapid.SampledFrom([]string{"aaaaaaaaaaaaaaaa", "k7qf2abcdefghijk", "z2z3z4z5z6z7z2z3"})
 	rooms   = rapid.SampledFrom([]string{"home", "product-42", `a "room" <` + canary + `>/ü?#%`})
 	moments = rapid.Custom(func(t *rapid.T) time.Time {
@@ -40,15 +43,19 @@ func stamp(t *rapid.T, i *plugins.Item) {
 	i.Site = regions.Draw(t, "site")
 }
 
-// event makes an event in room that the host would let through, or takes one of
-// the author's.
+// event makes an event in room that the host would let through, of a person or of
+// a watched key, or takes one of the author's.
 func (s *suite) event(t *rapid.T, room string) plugins.Event {
 	own := len(s.events)
-	n := rapid.IntRange(0, own+len(s.manifest.Events)-1).Draw(t, "event")
+	declared := own + len(s.manifest.Events)
+	n := rapid.IntRange(0, declared+len(s.manifest.Watches)-1).Draw(t, "event")
 	if n < own {
 		ev := s.events[n]
 		ev.Room = room
 		return ev
+	}
+	if n >= declared {
+		return keyEvent(t, s.manifest.Watches[n-declared], room)
 	}
 	kind := s.manifest.Events[n-own]
 	raw := map[string]string{}
@@ -67,8 +74,25 @@ func (s *suite) event(t *rapid.T, room string) plugins.Event {
 	}
 }
 
+// keyEvent makes an event of a key that w watches.
+func keyEvent(t *rapid.T, w plugins.Watch, room string) plugins.Event {
+	fields := plugins.Fields{
+		"key":     strings.Replace(w.Keys, "*", texts(0, 64, 256).Draw(t, "star"), 1),
+		"command": rapid.SampledFrom([]string{"set", "del", "expired", "incrby", "sync"}).Draw(t, "command"),
+	}
+	if rapid.Bool().Draw(t, "key exists") {
+		fields["value"] = texts(0, plugins.MaxValueSize, plugins.MaxValueSize).Draw(t, "value")
+	}
+	return plugins.Event{
+		ID: rapid.StringMatching(`[a-z0-9]{16}`).Draw(t, "id"), Name: w.Event, Room: room,
+		Fields: fields, Person: plugins.Person{Region: regions.Draw(t, "region")}, Time: moments.Draw(t, "time"),
+	}
+}
+
 // hasEvents reports whether there is any event to make.
-func (s *suite) hasEvents() bool { return len(s.events)+len(s.manifest.Events) > 0 }
+func (s *suite) hasEvents() bool {
+	return len(s.events)+len(s.manifest.Events)+len(s.manifest.Watches) > 0
+}
 
 // param makes a value for a field of an event.
 func param(t *rapid.T, p plugins.Param) string {
@@ -125,6 +149,8 @@ func (s *suite) anyState(t *rapid.T) (state plugins.State, known bool) {
 			if f.By == plugins.ByRegion {
 				state.Presence[f.Name] = groups(regions, 6).Draw(t, f.Name)
 			}
+		case plugins.Sites:
+			state.Sites[f.Name] = sites(t, f.Name)
 		}
 	}
 	return state, false
@@ -144,6 +170,28 @@ func groups(keys *rapid.Generator[string], most int) *rapid.Generator[[]plugins.
 			slices.SortFunc(all, func(a, b plugins.Group) int { return strings.Compare(a.Key, b.Key) })
 			return all
 		})
+}
+
+// sites makes rows of a sites field, as the host does: ordered by name, with pings
+// in the same order, of which some may not be known yet.
+func sites(t *rapid.T, field string) []plugins.Site {
+	names := rapid.SliceOfNDistinct(siteNames, 0, 6, rapid.ID[string]).Draw(t, field)
+	slices.Sort(names)
+	all := make([]plugins.Site, len(names))
+	for i, name := range names {
+		all[i] = plugins.Site{Name: name, Region: name[:3]}
+		if rapid.IntRange(0, 3).Draw(t, name+" is cut off") == 0 {
+			all[i].CutOff = moments.Draw(t, "since").Truncate(time.Second)
+			continue
+		}
+		for _, to := range names {
+			if to != name && rapid.IntRange(0, 4).Draw(t, name+" knows "+to) > 0 {
+				us := rapid.Int64Range(1, 10_000_000).Draw(t, "round trip")
+				all[i].Pings = append(all[i].Pings, plugins.Ping{To: to, RTT: time.Duration(us) * time.Microsecond})
+			}
+		}
+	}
+	return all
 }
 
 // anyView makes a view of a state: of everything, of one person's part, or of

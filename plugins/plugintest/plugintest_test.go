@@ -238,6 +238,27 @@ func TestRun_Finds(t *testing.T) {
 			}
 			return slices.DeleteFunc(fragments, func(f plugins.Fragment) bool { return f.ID == "book-visits" })
 		})},
+		{name: "LeavesOutAChangeOfSites", check: "Changes", want: `leave out fragment "book-sites"`, feature: changed(func(v plugins.View, fragments []plugins.Fragment) []plugins.Fragment {
+			if v.Changes == nil {
+				return fragments
+			}
+			return slices.DeleteFunc(fragments, func(f plugins.Fragment) bool { return f.ID == "book-sites" })
+		})},
+		{name: "KeyEventFails", check: "Changes", want: "unknown event", feature: faulty{
+			handle: func(ctx context.Context, ev plugins.Event, s plugins.State) ([]plugins.Mutation, error) {
+				if ev.Name == "retitled" {
+					return nil, errors.New("unknown event")
+				}
+				return book{}.Handle(ctx, ev, s)
+			},
+		}},
+		{name: "RenderWritesSites", check: "Render", want: "changes the state", feature: changed(func(v plugins.View, fragments []plugins.Fragment) []plugins.Fragment {
+			for i := range v.State.Sites["sites"] {
+				v.State.Sites["sites"][i].Pings = nil
+				v.State.Sites["sites"][i].Name = "mine"
+			}
+			return fragments
+		})},
 		{name: "ShowsChangesDifferently", check: "Changes", want: "in a render of everything", feature: changed(func(v plugins.View, fragments []plugins.Fragment) []plugins.Fragment {
 			for i, f := range fragments {
 				if v.Changes != nil && f.ID == "book-notes" {

@@ -22,18 +22,25 @@ func empty() plugins.State {
 	return plugins.State{
 		Registers: map[string]plugins.Item{}, Counters: map[string]int64{},
 		Lists: map[string][]plugins.Item{}, Presence: map[string][]plugins.Group{},
+		Sites: map[string][]plugins.Site{},
 	}
 }
 
 // clone copies a state, so that a feature's write to it does not go unseen.
 func clone(s plugins.State) plugins.State {
 	s.Registers, s.Counters = maps.Clone(s.Registers), maps.Clone(s.Counters)
-	s.Lists, s.Presence = maps.Clone(s.Lists), maps.Clone(s.Presence)
+	s.Lists, s.Presence, s.Sites = maps.Clone(s.Lists), maps.Clone(s.Presence), maps.Clone(s.Sites)
 	for name, list := range s.Lists {
 		s.Lists[name] = slices.Clone(list)
 	}
 	for name, groups := range s.Presence {
 		s.Presence[name] = slices.Clone(groups)
+	}
+	for name, sites := range s.Sites {
+		s.Sites[name] = slices.Clone(sites)
+		for i, site := range sites {
+			s.Sites[name][i].Pings = slices.Clone(site.Pings)
+		}
 	}
 	return s
 }
@@ -63,8 +70,14 @@ func (r *room) apply(t *rapid.T, mutations []plugins.Mutation) {
 	}
 }
 
-// move lets somebody come, go, or open another tab in a presence field.
+// move lets somebody come, go, or open another tab in a presence field, or the
+// host tell of the sites.
 func (r *room) move(t *rapid.T, f plugins.Field) {
+	if f.Kind == plugins.Sites {
+		r.state.Sites[f.Name] = sites(t, f.Name)
+		r.changes = append(r.changes, plugins.Change{Field: f.Name})
+		return
+	}
 	keys := regions
 	if f.By == plugins.ByUser {
 		keys = users

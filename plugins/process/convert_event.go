@@ -44,6 +44,9 @@ func stateOut(s plugins.State) *pb.State {
 				return &pb.Group{Key: g.Key, People: int64(g.People), Tabs: int64(g.Tabs)}
 			})}
 		}),
+		Sites: table(s.Sites, func(sites []plugins.Site) *pb.Sites {
+			return &pb.Sites{Sites: list(sites, siteOut)}
+		}),
 	}
 }
 
@@ -59,6 +62,9 @@ func stateIn(s *pb.State) plugins.State {
 				return plugins.Group{Key: g.GetKey(), People: int(g.GetPeople()), Tabs: int(g.GetTabs())}
 			})
 		}),
+		Sites: table(s.GetSites(), func(l *pb.Sites) []plugins.Site {
+			return list(l.GetSites(), siteIn)
+		}),
 	}
 }
 
@@ -68,6 +74,26 @@ func itemOut(i plugins.Item) *pb.Item {
 
 func itemIn(i *pb.Item) plugins.Item {
 	return plugins.Item{ID: i.GetId(), Value: i.GetValue(), At: time.UnixMilli(i.GetUnixMs()).UTC(), Site: i.GetSite()}
+}
+
+func siteOut(s plugins.Site) *pb.Site {
+	out := &pb.Site{Name: s.Name, Region: s.Region, Pings: list(s.Pings, func(p plugins.Ping) *pb.Ping {
+		return &pb.Ping{To: p.To, RttUs: p.RTT.Microseconds()}
+	})}
+	if !s.CutOff.IsZero() {
+		out.CutOffUnixMs = new(s.CutOff.UnixMilli())
+	}
+	return out
+}
+
+func siteIn(s *pb.Site) plugins.Site {
+	out := plugins.Site{Name: s.GetName(), Region: s.GetRegion(), Pings: list(s.GetPings(), func(p *pb.Ping) plugins.Ping {
+		return plugins.Ping{To: p.GetTo(), RTT: time.Duration(p.GetRttUs()) * time.Microsecond}
+	})}
+	if s.CutOffUnixMs != nil {
+		out.CutOff = time.UnixMilli(s.GetCutOffUnixMs()).UTC()
+	}
+	return out
 }
 
 func mutationOut(m plugins.Mutation) *pb.Mutation {

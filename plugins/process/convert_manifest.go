@@ -43,6 +43,9 @@ func small[E ~int32](e E) uint8 {
 func manifestOut(m plugins.Manifest) *pb.Manifest {
 	return &pb.Manifest{
 		Name: m.Name, Title: m.Title, Personal: m.Personal, Style: m.Style,
+		Watches: list(m.Watches, func(w plugins.Watch) *pb.Watch {
+			return &pb.Watch{Keys: w.Keys, Event: w.Event, Room: w.Room}
+		}),
 		State: list(m.State, func(f plugins.Field) *pb.Field {
 			return &pb.Field{Name: f.Name, Kind: pb.Kind(f.Kind), Cap: int64(f.Cap), By: pb.Grouping(f.By)}
 		}),
@@ -55,6 +58,9 @@ func manifestOut(m plugins.Manifest) *pb.Manifest {
 func manifestIn(m *pb.Manifest) plugins.Manifest {
 	return plugins.Manifest{
 		Name: m.GetName(), Title: m.GetTitle(), Personal: m.GetPersonal(), Style: m.GetStyle(),
+		Watches: list(m.GetWatches(), func(w *pb.Watch) plugins.Watch {
+			return plugins.Watch{Keys: w.GetKeys(), Event: w.GetEvent(), Room: w.GetRoom()}
+		}),
 		State: list(m.GetState(), func(f *pb.Field) plugins.Field {
 			return plugins.Field{
 				Name: f.GetName(), Kind: plugins.Kind(small(f.GetKind())),

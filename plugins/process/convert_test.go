@@ -90,10 +90,14 @@ func TestManifest_Survives(t *testing.T) {
 			Rate: rapid.Float64().Draw(t, "rate"), Burst: rapid.Int().Draw(t, "burst"),
 		}
 	})
+	watches := rapid.Custom(func(t *rapid.T) plugins.Watch {
+		return plugins.Watch{Keys: text(t, "keys"), Event: text(t, "event"), Room: text(t, "room")}
+	})
 	roundTrip(t, rapid.Custom(func(t *rapid.T) plugins.Manifest {
 		return plugins.Manifest{
 			Name: text(t, "name"), Title: text(t, "title"), Personal: rapid.Bool().Draw(t, "personal"),
 			State: some(t, "state", fields), Events: some(t, "events", events), Style: text(t, "style"),
+			Watches: some(t, "watches", watches),
 		}
 	}), process.TripManifest)
 }
@@ -113,6 +117,17 @@ func TestView_Survives(t *testing.T) {
 	})
 	lists := rapid.Custom(func(t *rapid.T) []plugins.Item { return some(t, "items", rapid.Custom(item)) })
 	groups := rapid.Custom(func(t *rapid.T) []plugins.Group { return some(t, "groups", rapid.Custom(group)) })
+	pings := rapid.Custom(func(t *rapid.T) plugins.Ping {
+		us := rapid.Int64Range(-1<<40, 1<<40).Draw(t, "rtt")
+		return plugins.Ping{To: text(t, "to"), RTT: time.Duration(us) * time.Microsecond}
+	})
+	sites := rapid.Custom(func(t *rapid.T) []plugins.Site {
+		return some(t, "sites", rapid.Custom(func(t *rapid.T) plugins.Site {
+			return plugins.Site{
+				Name: text(t, "name"), Region: text(t, "region"), CutOff: moment(t, "cut off"), Pings: some(t, "pings", pings),
+			}
+		}))
+	})
 	roundTrip(t, rapid.Custom(func(t *rapid.T) plugins.View {
 		v := plugins.View{
 			Feature: text(t, "feature"), Room: text(t, "room"), Viewer: person(t),
@@ -121,6 +136,7 @@ func TestView_Survives(t *testing.T) {
 				Counters:  named(t, "counters", rapid.Int64()),
 				Lists:     named(t, "lists", lists),
 				Presence:  named(t, "presence", groups),
+				Sites:     named(t, "sites", sites),
 			},
 			Changes: some(t, "changes", changes),
 		}

@@ -108,6 +108,8 @@ const (
 	Kind_KIND_PRESENCE Kind = 4
 	// Shown once, not kept.
 	Kind_KIND_VOLATILE Kind = 5
+	// Which sites there are; filled in by the host.
+	Kind_KIND_SITES Kind = 6
 )
 
 // Enum value maps for Kind.
@@ -119,6 +121,7 @@ var (
 		3: "KIND_LIST",
 		4: "KIND_PRESENCE",
 		5: "KIND_VOLATILE",
+		6: "KIND_SITES",
 	}
 	Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -127,6 +130,7 @@ var (
 		"KIND_LIST":        3,
 		"KIND_PRESENCE":    4,
 		"KIND_VOLATILE":    5,
+		"KIND_SITES":       6,
 	}
 )
 
@@ -1038,7 +1042,9 @@ type Manifest struct {
 	// What people may do.
 	Events []*EventType `protobuf:"bytes,5,rep,name=events,proto3" json:"events,omitempty"`
 	// CSS for its corner.
-	Style         string `protobuf:"bytes,6,opt,name=style,proto3" json:"style,omitempty"`
+	Style string `protobuf:"bytes,6,opt,name=style,proto3" json:"style,omitempty"`
+	// The keys of other programs that it follows.
+	Watches       []*Watch `protobuf:"bytes,7,rep,name=watches,proto3" json:"watches,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1115,6 +1121,78 @@ func (x *Manifest) GetStyle() string {
 	return ""
 }
 
+func (x *Manifest) GetWatches() []*Watch {
+	if x != nil {
+		return x.Watches
+	}
+	return nil
+}
+
+// Watch makes events of changes of keys that other programs write.
+type Watch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A key in which at most one * stands for any characters.
+	Keys string `protobuf:"bytes,1,opt,name=keys,proto3" json:"keys,omitempty"`
+	// The name of the event, with the fields key, command and value (absent where
+	// the key is missing). It is none of the manifest's events.
+	Event string `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
+	// The room, "home" if empty; a * stands for what that of keys stood for.
+	Room          string `protobuf:"bytes,3,opt,name=room,proto3" json:"room,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Watch) Reset() {
+	*x = Watch{}
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watch) ProtoMessage() {}
+
+func (x *Watch) ProtoReflect() protoreflect.Message {
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watch.ProtoReflect.Descriptor instead.
+func (*Watch) Descriptor() ([]byte, []int) {
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Watch) GetKeys() string {
+	if x != nil {
+		return x.Keys
+	}
+	return ""
+}
+
+func (x *Watch) GetEvent() string {
+	if x != nil {
+		return x.Event
+	}
+	return ""
+}
+
+func (x *Watch) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
 // Field is one field of a feature's state.
 type Field struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1132,7 +1210,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[12]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1144,7 +1222,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[12]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1157,7 +1235,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{12}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Field) GetName() string {
@@ -1205,7 +1283,7 @@ type EventType struct {
 
 func (x *EventType) Reset() {
 	*x = EventType{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[13]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1217,7 +1295,7 @@ func (x *EventType) String() string {
 func (*EventType) ProtoMessage() {}
 
 func (x *EventType) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[13]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,7 +1308,7 @@ func (x *EventType) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventType.ProtoReflect.Descriptor instead.
 func (*EventType) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{13}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *EventType) GetName() string {
@@ -1282,7 +1360,7 @@ type Param struct {
 
 func (x *Param) Reset() {
 	*x = Param{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[14]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1294,7 +1372,7 @@ func (x *Param) String() string {
 func (*Param) ProtoMessage() {}
 
 func (x *Param) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[14]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1307,7 +1385,7 @@ func (x *Param) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Param.ProtoReflect.Descriptor instead.
 func (*Param) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{14}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Param) GetName() string {
@@ -1352,7 +1430,8 @@ func (x *Param) GetChoices() []string {
 	return nil
 }
 
-// Event is something a person did.
+// Event is something a person did, or a watched key that changed; it then has no
+// user.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names the event for ever.
@@ -1373,7 +1452,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[15]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1385,7 +1464,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[15]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1398,7 +1477,7 @@ func (x *Event) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Event.ProtoReflect.Descriptor instead.
 func (*Event) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{15}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Event) GetId() string {
@@ -1460,7 +1539,7 @@ type Person struct {
 
 func (x *Person) Reset() {
 	*x = Person{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[16]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1472,7 +1551,7 @@ func (x *Person) String() string {
 func (*Person) ProtoMessage() {}
 
 func (x *Person) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[16]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1485,7 +1564,7 @@ func (x *Person) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Person.ProtoReflect.Descriptor instead.
 func (*Person) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{16}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Person) GetUser() string {
@@ -1526,14 +1605,16 @@ type State struct {
 	// The list fields, newest item first.
 	Lists map[string]*Items `protobuf:"bytes,3,rep,name=lists,proto3" json:"lists,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// The presence fields.
-	Presence      map[string]*Groups `protobuf:"bytes,4,rep,name=presence,proto3" json:"presence,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Presence map[string]*Groups `protobuf:"bytes,4,rep,name=presence,proto3" json:"presence,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The sites fields.
+	Sites         map[string]*Sites `protobuf:"bytes,5,rep,name=sites,proto3" json:"sites,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[17]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1626,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[17]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1639,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{17}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *State) GetRegisters() map[string]*Item {
@@ -1589,6 +1670,188 @@ func (x *State) GetPresence() map[string]*Groups {
 	return nil
 }
 
+func (x *State) GetSites() map[string]*Sites {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
+}
+
+// Sites is a sites field.
+type Sites struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ordered by name.
+	Sites         []*Site `protobuf:"bytes,1,rep,name=sites,proto3" json:"sites,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sites) Reset() {
+	*x = Sites{}
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sites) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sites) ProtoMessage() {}
+
+func (x *Sites) ProtoReflect() protoreflect.Message {
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sites.ProtoReflect.Descriptor instead.
+func (*Sites) Descriptor() ([]byte, []int) {
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Sites) GetSites() []*Site {
+	if x != nil {
+		return x.Sites
+	}
+	return nil
+}
+
+// Site is one store that takes writes, as this region hears of it.
+type Site struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name: "lhr", or "lhr-2".
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its region's code.
+	Region string `protobuf:"bytes,2,opt,name=region,proto3" json:"region,omitempty"`
+	// When it was last heard, in milliseconds since 1970 UTC, if it is cut off;
+	// otherwise absent.
+	CutOffUnixMs *int64 `protobuf:"varint,3,opt,name=cut_off_unix_ms,json=cutOffUnixMs,proto3,oneof" json:"cut_off_unix_ms,omitempty"`
+	// The round trips that it measured, ordered by site.
+	Pings         []*Ping `protobuf:"bytes,4,rep,name=pings,proto3" json:"pings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Site) Reset() {
+	*x = Site{}
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Site) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Site) ProtoMessage() {}
+
+func (x *Site) ProtoReflect() protoreflect.Message {
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Site.ProtoReflect.Descriptor instead.
+func (*Site) Descriptor() ([]byte, []int) {
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Site) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Site) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Site) GetCutOffUnixMs() int64 {
+	if x != nil && x.CutOffUnixMs != nil {
+		return *x.CutOffUnixMs
+	}
+	return 0
+}
+
+func (x *Site) GetPings() []*Ping {
+	if x != nil {
+		return x.Pings
+	}
+	return nil
+}
+
+// Ping is the time to another site and back.
+type Ping struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The other site.
+	To string `protobuf:"bytes,1,opt,name=to,proto3" json:"to,omitempty"`
+	// The time in microseconds.
+	RttUs         int64 `protobuf:"varint,2,opt,name=rtt_us,json=rttUs,proto3" json:"rtt_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ping) Reset() {
+	*x = Ping{}
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ping) ProtoMessage() {}
+
+func (x *Ping) ProtoReflect() protoreflect.Message {
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ping.ProtoReflect.Descriptor instead.
+func (*Ping) Descriptor() ([]byte, []int) {
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Ping) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Ping) GetRttUs() int64 {
+	if x != nil {
+		return x.RttUs
+	}
+	return 0
+}
+
 // Items is a list field.
 type Items struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1600,7 +1863,7 @@ type Items struct {
 
 func (x *Items) Reset() {
 	*x = Items{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[18]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1612,7 +1875,7 @@ func (x *Items) String() string {
 func (*Items) ProtoMessage() {}
 
 func (x *Items) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[18]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1625,7 +1888,7 @@ func (x *Items) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Items.ProtoReflect.Descriptor instead.
 func (*Items) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{18}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Items) GetItems() []*Item {
@@ -1652,7 +1915,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[19]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +1927,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[19]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +1940,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{19}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Item) GetId() string {
@@ -1719,7 +1982,7 @@ type Groups struct {
 
 func (x *Groups) Reset() {
 	*x = Groups{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[20]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1731,7 +1994,7 @@ func (x *Groups) String() string {
 func (*Groups) ProtoMessage() {}
 
 func (x *Groups) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[20]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1744,7 +2007,7 @@ func (x *Groups) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Groups.ProtoReflect.Descriptor instead.
 func (*Groups) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{20}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Groups) GetGroups() []*Group {
@@ -1769,7 +2032,7 @@ type Group struct {
 
 func (x *Group) Reset() {
 	*x = Group{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[21]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1781,7 +2044,7 @@ func (x *Group) String() string {
 func (*Group) ProtoMessage() {}
 
 func (x *Group) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[21]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1794,7 +2057,7 @@ func (x *Group) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Group.ProtoReflect.Descriptor instead.
 func (*Group) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{21}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Group) GetKey() string {
@@ -1840,7 +2103,7 @@ type View struct {
 
 func (x *View) Reset() {
 	*x = View{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[22]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +2115,7 @@ func (x *View) String() string {
 func (*View) ProtoMessage() {}
 
 func (x *View) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[22]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +2128,7 @@ func (x *View) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use View.ProtoReflect.Descriptor instead.
 func (*View) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{22}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *View) GetFeature() string {
@@ -1927,7 +2190,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[23]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2202,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[23]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2215,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{23}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Change) GetField() string {
@@ -2000,7 +2263,7 @@ type Mutation struct {
 
 func (x *Mutation) Reset() {
 	*x = Mutation{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[24]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2275,7 @@ func (x *Mutation) String() string {
 func (*Mutation) ProtoMessage() {}
 
 func (x *Mutation) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[24]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2288,7 @@ func (x *Mutation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mutation.ProtoReflect.Descriptor instead.
 func (*Mutation) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{24}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Mutation) GetField() string {
@@ -2074,7 +2337,7 @@ type Fragment struct {
 
 func (x *Fragment) Reset() {
 	*x = Fragment{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[25]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2349,7 @@ func (x *Fragment) String() string {
 func (*Fragment) ProtoMessage() {}
 
 func (x *Fragment) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[25]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2362,7 @@ func (x *Fragment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fragment.ProtoReflect.Descriptor instead.
 func (*Fragment) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{25}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Fragment) GetId() string {
@@ -2143,7 +2406,7 @@ type Audience struct {
 
 func (x *Audience) Reset() {
 	*x = Audience{}
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[26]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2155,7 +2418,7 @@ func (x *Audience) String() string {
 func (*Audience) ProtoMessage() {}
 
 func (x *Audience) ProtoReflect() protoreflect.Message {
-	mi := &file_presence_feature_v1_feature_proto_msgTypes[26]
+	mi := &file_presence_feature_v1_feature_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2168,7 +2431,7 @@ func (x *Audience) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audience.ProtoReflect.Descriptor instead.
 func (*Audience) Descriptor() ([]byte, []int) {
-	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{26}
+	return file_presence_feature_v1_feature_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Audience) GetUser() string {
@@ -2229,14 +2492,19 @@ const file_presence_feature_v1_feature_proto_rawDesc = "" +
 	"\x05Error\x12-\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x19.presence.feature.v1.CodeR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x1a\n" +
-	"\bsentence\x18\x03 \x01(\tR\bsentence\"\xd0\x01\n" +
+	"\bsentence\x18\x03 \x01(\tR\bsentence\"\x86\x02\n" +
 	"\bManifest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
 	"\bpersonal\x18\x03 \x01(\bR\bpersonal\x120\n" +
 	"\x05state\x18\x04 \x03(\v2\x1a.presence.feature.v1.FieldR\x05state\x126\n" +
 	"\x06events\x18\x05 \x03(\v2\x1e.presence.feature.v1.EventTypeR\x06events\x12\x14\n" +
-	"\x05style\x18\x06 \x01(\tR\x05style\"\x8b\x01\n" +
+	"\x05style\x18\x06 \x01(\tR\x05style\x124\n" +
+	"\awatches\x18\a \x03(\v2\x1a.presence.feature.v1.WatchR\awatches\"E\n" +
+	"\x05Watch\x12\x12\n" +
+	"\x04keys\x18\x01 \x01(\tR\x04keys\x12\x14\n" +
+	"\x05event\x18\x02 \x01(\tR\x05event\x12\x12\n" +
+	"\x04room\x18\x03 \x01(\tR\x04room\"\x8b\x01\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x19.presence.feature.v1.KindR\x04kind\x12\x10\n" +
@@ -2268,12 +2536,13 @@ const file_presence_feature_v1_feature_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x18\n" +
 	"\asession\x18\x02 \x01(\tR\asession\x12\x16\n" +
 	"\x06region\x18\x03 \x01(\tR\x06region\x12\x12\n" +
-	"\x04edge\x18\x04 \x01(\tR\x04edge\"\xdf\x04\n" +
+	"\x04edge\x18\x04 \x01(\tR\x04edge\"\xf2\x05\n" +
 	"\x05State\x12G\n" +
 	"\tregisters\x18\x01 \x03(\v2).presence.feature.v1.State.RegistersEntryR\tregisters\x12D\n" +
 	"\bcounters\x18\x02 \x03(\v2(.presence.feature.v1.State.CountersEntryR\bcounters\x12;\n" +
 	"\x05lists\x18\x03 \x03(\v2%.presence.feature.v1.State.ListsEntryR\x05lists\x12D\n" +
-	"\bpresence\x18\x04 \x03(\v2(.presence.feature.v1.State.PresenceEntryR\bpresence\x1aW\n" +
+	"\bpresence\x18\x04 \x03(\v2(.presence.feature.v1.State.PresenceEntryR\bpresence\x12;\n" +
+	"\x05sites\x18\x05 \x03(\v2%.presence.feature.v1.State.SitesEntryR\x05sites\x1aW\n" +
 	"\x0eRegistersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12/\n" +
 	"\x05value\x18\x02 \x01(\v2\x19.presence.feature.v1.ItemR\x05value:\x028\x01\x1a;\n" +
@@ -2286,7 +2555,22 @@ const file_presence_feature_v1_feature_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\v2\x1a.presence.feature.v1.ItemsR\x05value:\x028\x01\x1aX\n" +
 	"\rPresenceEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x121\n" +
-	"\x05value\x18\x02 \x01(\v2\x1b.presence.feature.v1.GroupsR\x05value:\x028\x01\"8\n" +
+	"\x05value\x18\x02 \x01(\v2\x1b.presence.feature.v1.GroupsR\x05value:\x028\x01\x1aT\n" +
+	"\n" +
+	"SitesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x120\n" +
+	"\x05value\x18\x02 \x01(\v2\x1a.presence.feature.v1.SitesR\x05value:\x028\x01\"8\n" +
+	"\x05Sites\x12/\n" +
+	"\x05sites\x18\x01 \x03(\v2\x19.presence.feature.v1.SiteR\x05sites\"\xa3\x01\n" +
+	"\x04Site\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06region\x18\x02 \x01(\tR\x06region\x12*\n" +
+	"\x0fcut_off_unix_ms\x18\x03 \x01(\x03H\x00R\fcutOffUnixMs\x88\x01\x01\x12/\n" +
+	"\x05pings\x18\x04 \x03(\v2\x19.presence.feature.v1.PingR\x05pingsB\x12\n" +
+	"\x10_cut_off_unix_ms\"-\n" +
+	"\x04Ping\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\tR\x02to\x12\x15\n" +
+	"\x06rtt_us\x18\x02 \x01(\x03R\x05rttUs\"8\n" +
 	"\x05Items\x12/\n" +
 	"\x05items\x18\x01 \x03(\v2\x19.presence.feature.v1.ItemR\x05items\"Y\n" +
 	"\x04Item\x12\x0e\n" +
@@ -2331,14 +2615,16 @@ const file_presence_feature_v1_feature_proto_rawDesc = "" +
 	"\fCODE_REFUSED\x10\x02\x12\x14\n" +
 	"\x10CODE_UNAVAILABLE\x10\x03\x12\x1a\n" +
 	"\x16CODE_DEADLINE_EXCEEDED\x10\x04\x12\x12\n" +
-	"\x0eCODE_CANCELLED\x10\x05*v\n" +
+	"\x0eCODE_CANCELLED\x10\x05*\x86\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rKIND_REGISTER\x10\x01\x12\x10\n" +
 	"\fKIND_COUNTER\x10\x02\x12\r\n" +
 	"\tKIND_LIST\x10\x03\x12\x11\n" +
 	"\rKIND_PRESENCE\x10\x04\x12\x11\n" +
-	"\rKIND_VOLATILE\x10\x05*L\n" +
+	"\rKIND_VOLATILE\x10\x05\x12\x0e\n" +
+	"\n" +
+	"KIND_SITES\x10\x06*L\n" +
 	"\bGrouping\x12\x18\n" +
 	"\x14GROUPING_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fGROUPING_REGION\x10\x01\x12\x11\n" +
@@ -2375,7 +2661,7 @@ func file_presence_feature_v1_feature_proto_rawDescGZIP() []byte {
 }
 
 var file_presence_feature_v1_feature_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_presence_feature_v1_feature_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_presence_feature_v1_feature_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_presence_feature_v1_feature_proto_goTypes = []any{
 	(Code)(0),                // 0: presence.feature.v1.Code
 	(Kind)(0),                // 1: presence.feature.v1.Kind
@@ -2394,76 +2680,86 @@ var file_presence_feature_v1_feature_proto_goTypes = []any{
 	(*Fragments)(nil),        // 14: presence.feature.v1.Fragments
 	(*Error)(nil),            // 15: presence.feature.v1.Error
 	(*Manifest)(nil),         // 16: presence.feature.v1.Manifest
-	(*Field)(nil),            // 17: presence.feature.v1.Field
-	(*EventType)(nil),        // 18: presence.feature.v1.EventType
-	(*Param)(nil),            // 19: presence.feature.v1.Param
-	(*Event)(nil),            // 20: presence.feature.v1.Event
-	(*Person)(nil),           // 21: presence.feature.v1.Person
-	(*State)(nil),            // 22: presence.feature.v1.State
-	(*Items)(nil),            // 23: presence.feature.v1.Items
-	(*Item)(nil),             // 24: presence.feature.v1.Item
-	(*Groups)(nil),           // 25: presence.feature.v1.Groups
-	(*Group)(nil),            // 26: presence.feature.v1.Group
-	(*View)(nil),             // 27: presence.feature.v1.View
-	(*Change)(nil),           // 28: presence.feature.v1.Change
-	(*Mutation)(nil),         // 29: presence.feature.v1.Mutation
-	(*Fragment)(nil),         // 30: presence.feature.v1.Fragment
-	(*Audience)(nil),         // 31: presence.feature.v1.Audience
-	nil,                      // 32: presence.feature.v1.Handle.StatesEntry
-	nil,                      // 33: presence.feature.v1.Event.FieldsEntry
-	nil,                      // 34: presence.feature.v1.State.RegistersEntry
-	nil,                      // 35: presence.feature.v1.State.CountersEntry
-	nil,                      // 36: presence.feature.v1.State.ListsEntry
-	nil,                      // 37: presence.feature.v1.State.PresenceEntry
+	(*Watch)(nil),            // 17: presence.feature.v1.Watch
+	(*Field)(nil),            // 18: presence.feature.v1.Field
+	(*EventType)(nil),        // 19: presence.feature.v1.EventType
+	(*Param)(nil),            // 20: presence.feature.v1.Param
+	(*Event)(nil),            // 21: presence.feature.v1.Event
+	(*Person)(nil),           // 22: presence.feature.v1.Person
+	(*State)(nil),            // 23: presence.feature.v1.State
+	(*Sites)(nil),            // 24: presence.feature.v1.Sites
+	(*Site)(nil),             // 25: presence.feature.v1.Site
+	(*Ping)(nil),             // 26: presence.feature.v1.Ping
+	(*Items)(nil),            // 27: presence.feature.v1.Items
+	(*Item)(nil),             // 28: presence.feature.v1.Item
+	(*Groups)(nil),           // 29: presence.feature.v1.Groups
+	(*Group)(nil),            // 30: presence.feature.v1.Group
+	(*View)(nil),             // 31: presence.feature.v1.View
+	(*Change)(nil),           // 32: presence.feature.v1.Change
+	(*Mutation)(nil),         // 33: presence.feature.v1.Mutation
+	(*Fragment)(nil),         // 34: presence.feature.v1.Fragment
+	(*Audience)(nil),         // 35: presence.feature.v1.Audience
+	nil,                      // 36: presence.feature.v1.Handle.StatesEntry
+	nil,                      // 37: presence.feature.v1.Event.FieldsEntry
+	nil,                      // 38: presence.feature.v1.State.RegistersEntry
+	nil,                      // 39: presence.feature.v1.State.CountersEntry
+	nil,                      // 40: presence.feature.v1.State.ListsEntry
+	nil,                      // 41: presence.feature.v1.State.PresenceEntry
+	nil,                      // 42: presence.feature.v1.State.SitesEntry
 }
 var file_presence_feature_v1_feature_proto_depIdxs = []int32{
 	16, // 0: presence.feature.v1.DescribeResponse.manifest:type_name -> presence.feature.v1.Manifest
 	8,  // 1: presence.feature.v1.CarryRequest.calls:type_name -> presence.feature.v1.Call
 	9,  // 2: presence.feature.v1.Call.handle:type_name -> presence.feature.v1.Handle
-	27, // 3: presence.feature.v1.Call.render:type_name -> presence.feature.v1.View
-	20, // 4: presence.feature.v1.Handle.events:type_name -> presence.feature.v1.Event
-	32, // 5: presence.feature.v1.Handle.states:type_name -> presence.feature.v1.Handle.StatesEntry
+	31, // 3: presence.feature.v1.Call.render:type_name -> presence.feature.v1.View
+	21, // 4: presence.feature.v1.Handle.events:type_name -> presence.feature.v1.Event
+	36, // 5: presence.feature.v1.Handle.states:type_name -> presence.feature.v1.Handle.StatesEntry
 	11, // 6: presence.feature.v1.CarryResponse.answers:type_name -> presence.feature.v1.Answer
 	12, // 7: presence.feature.v1.Answer.outcomes:type_name -> presence.feature.v1.Outcomes
 	14, // 8: presence.feature.v1.Answer.fragments:type_name -> presence.feature.v1.Fragments
 	15, // 9: presence.feature.v1.Answer.error:type_name -> presence.feature.v1.Error
 	13, // 10: presence.feature.v1.Outcomes.outcomes:type_name -> presence.feature.v1.Outcome
-	29, // 11: presence.feature.v1.Outcome.mutations:type_name -> presence.feature.v1.Mutation
+	33, // 11: presence.feature.v1.Outcome.mutations:type_name -> presence.feature.v1.Mutation
 	15, // 12: presence.feature.v1.Outcome.error:type_name -> presence.feature.v1.Error
-	30, // 13: presence.feature.v1.Fragments.fragments:type_name -> presence.feature.v1.Fragment
+	34, // 13: presence.feature.v1.Fragments.fragments:type_name -> presence.feature.v1.Fragment
 	0,  // 14: presence.feature.v1.Error.code:type_name -> presence.feature.v1.Code
-	17, // 15: presence.feature.v1.Manifest.state:type_name -> presence.feature.v1.Field
-	18, // 16: presence.feature.v1.Manifest.events:type_name -> presence.feature.v1.EventType
-	1,  // 17: presence.feature.v1.Field.kind:type_name -> presence.feature.v1.Kind
-	2,  // 18: presence.feature.v1.Field.by:type_name -> presence.feature.v1.Grouping
-	19, // 19: presence.feature.v1.EventType.fields:type_name -> presence.feature.v1.Param
-	3,  // 20: presence.feature.v1.Param.type:type_name -> presence.feature.v1.Type
-	33, // 21: presence.feature.v1.Event.fields:type_name -> presence.feature.v1.Event.FieldsEntry
-	21, // 22: presence.feature.v1.Event.person:type_name -> presence.feature.v1.Person
-	34, // 23: presence.feature.v1.State.registers:type_name -> presence.feature.v1.State.RegistersEntry
-	35, // 24: presence.feature.v1.State.counters:type_name -> presence.feature.v1.State.CountersEntry
-	36, // 25: presence.feature.v1.State.lists:type_name -> presence.feature.v1.State.ListsEntry
-	37, // 26: presence.feature.v1.State.presence:type_name -> presence.feature.v1.State.PresenceEntry
-	24, // 27: presence.feature.v1.Items.items:type_name -> presence.feature.v1.Item
-	26, // 28: presence.feature.v1.Groups.groups:type_name -> presence.feature.v1.Group
-	22, // 29: presence.feature.v1.View.state:type_name -> presence.feature.v1.State
-	21, // 30: presence.feature.v1.View.viewer:type_name -> presence.feature.v1.Person
-	28, // 31: presence.feature.v1.View.changes:type_name -> presence.feature.v1.Change
-	4,  // 32: presence.feature.v1.Mutation.op:type_name -> presence.feature.v1.Op
-	31, // 33: presence.feature.v1.Fragment.audience:type_name -> presence.feature.v1.Audience
-	22, // 34: presence.feature.v1.Handle.StatesEntry.value:type_name -> presence.feature.v1.State
-	24, // 35: presence.feature.v1.State.RegistersEntry.value:type_name -> presence.feature.v1.Item
-	23, // 36: presence.feature.v1.State.ListsEntry.value:type_name -> presence.feature.v1.Items
-	25, // 37: presence.feature.v1.State.PresenceEntry.value:type_name -> presence.feature.v1.Groups
-	5,  // 38: presence.feature.v1.FeatureService.Describe:input_type -> presence.feature.v1.DescribeRequest
-	7,  // 39: presence.feature.v1.FeatureService.Carry:input_type -> presence.feature.v1.CarryRequest
-	6,  // 40: presence.feature.v1.FeatureService.Describe:output_type -> presence.feature.v1.DescribeResponse
-	10, // 41: presence.feature.v1.FeatureService.Carry:output_type -> presence.feature.v1.CarryResponse
-	40, // [40:42] is the sub-list for method output_type
-	38, // [38:40] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	18, // 15: presence.feature.v1.Manifest.state:type_name -> presence.feature.v1.Field
+	19, // 16: presence.feature.v1.Manifest.events:type_name -> presence.feature.v1.EventType
+	17, // 17: presence.feature.v1.Manifest.watches:type_name -> presence.feature.v1.Watch
+	1,  // 18: presence.feature.v1.Field.kind:type_name -> presence.feature.v1.Kind
+	2,  // 19: presence.feature.v1.Field.by:type_name -> presence.feature.v1.Grouping
+	20, // 20: presence.feature.v1.EventType.fields:type_name -> presence.feature.v1.Param
+	3,  // 21: presence.feature.v1.Param.type:type_name -> presence.feature.v1.Type
+	37, // 22: presence.feature.v1.Event.fields:type_name -> presence.feature.v1.Event.FieldsEntry
+	22, // 23: presence.feature.v1.Event.person:type_name -> presence.feature.v1.Person
+	38, // 24: presence.feature.v1.State.registers:type_name -> presence.feature.v1.State.RegistersEntry
+	39, // 25: presence.feature.v1.State.counters:type_name -> presence.feature.v1.State.CountersEntry
+	40, // 26: presence.feature.v1.State.lists:type_name -> presence.feature.v1.State.ListsEntry
+	41, // 27: presence.feature.v1.State.presence:type_name -> presence.feature.v1.State.PresenceEntry
+	42, // 28: presence.feature.v1.State.sites:type_name -> presence.feature.v1.State.SitesEntry
+	25, // 29: presence.feature.v1.Sites.sites:type_name -> presence.feature.v1.Site
+	26, // 30: presence.feature.v1.Site.pings:type_name -> presence.feature.v1.Ping
+	28, // 31: presence.feature.v1.Items.items:type_name -> presence.feature.v1.Item
+	30, // 32: presence.feature.v1.Groups.groups:type_name -> presence.feature.v1.Group
+	23, // 33: presence.feature.v1.View.state:type_name -> presence.feature.v1.State
+	22, // 34: presence.feature.v1.View.viewer:type_name -> presence.feature.v1.Person
+	32, // 35: presence.feature.v1.View.changes:type_name -> presence.feature.v1.Change
+	4,  // 36: presence.feature.v1.Mutation.op:type_name -> presence.feature.v1.Op
+	35, // 37: presence.feature.v1.Fragment.audience:type_name -> presence.feature.v1.Audience
+	23, // 38: presence.feature.v1.Handle.StatesEntry.value:type_name -> presence.feature.v1.State
+	28, // 39: presence.feature.v1.State.RegistersEntry.value:type_name -> presence.feature.v1.Item
+	27, // 40: presence.feature.v1.State.ListsEntry.value:type_name -> presence.feature.v1.Items
+	29, // 41: presence.feature.v1.State.PresenceEntry.value:type_name -> presence.feature.v1.Groups
+	24, // 42: presence.feature.v1.State.SitesEntry.value:type_name -> presence.feature.v1.Sites
+	5,  // 43: presence.feature.v1.FeatureService.Describe:input_type -> presence.feature.v1.DescribeRequest
+	7,  // 44: presence.feature.v1.FeatureService.Carry:input_type -> presence.feature.v1.CarryRequest
+	6,  // 45: presence.feature.v1.FeatureService.Describe:output_type -> presence.feature.v1.DescribeResponse
+	10, // 46: presence.feature.v1.FeatureService.Carry:output_type -> presence.feature.v1.CarryResponse
+	45, // [45:47] is the sub-list for method output_type
+	43, // [43:45] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_presence_feature_v1_feature_proto_init() }
@@ -2480,13 +2776,14 @@ func file_presence_feature_v1_feature_proto_init() {
 		(*Answer_Fragments)(nil),
 		(*Answer_Error)(nil),
 	}
+	file_presence_feature_v1_feature_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_presence_feature_v1_feature_proto_rawDesc), len(file_presence_feature_v1_feature_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   33,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
