@@ -101,7 +101,12 @@ type Bus struct {
 	seen    *seen
 	rates   *rates
 	leases  *leases
+	pings   *pings
+	sites   *sites
 	applied *progress
+
+	unwritten time.Time     // since when presence has not been written; of writePresence
+	reloads   chan struct{} // has a token for each room that is loaded again
 
 	order    []string // names in page order
 	features map[string]*feature
@@ -114,11 +119,14 @@ type Bus struct {
 	// installed after a newer one. It is taken before all other locks.
 	changing sync.Mutex
 
-	// leasing is held from a change of the leases until every room knows it. It is
-	// taken before all other locks.
+	// leasing is held from a change of the leases or the sites until every room knows
+	// it. It is taken before all other locks.
 	leasing sync.Mutex
 
-	caughtUp atomic.Bool // the log has been read to where it was at the start
+	caughtUp atomic.Bool // the logs have been read to where they were at the start
+	unheard  sync.Once   // told that watched keys cannot be had
+
+	keyEvents atomic.Uint64 // counts events of watched keys, for their ids
 
 	joins *joins
 
@@ -148,8 +156,11 @@ func New(cfg Config) (*Bus, error) {
 		rooms:    map[string]*room{},
 		schema:   state.Schema{},
 		joins:    newJoins(),
+		pings:    newPings(),
+		reloads:  make(chan struct{}, maxReloads),
 	}
-	b.leases = newLeases(b.binary)
+	b.leases = newLeases(b.binary, cfg.Engine.Site(), cfg.Region)
+	b.sites = newSites(cfg.Engine.Site(), cfg.Region)
 	b.metrics = newMetrics(cfg.Registerer, b)
 	for _, f := range cfg.Features {
 		if b.features[f.Name] != nil {
@@ -179,6 +190,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	for _, name := range b.order {
 		f := b.features[name]
 		b.spawn(func(ctx context.Context) { b.serveLane(ctx, f) })
+		b.spawn(func(ctx context.Context) { b.serveWatches(ctx, f) })
 	}
 	b.spawn(b.catchUp)
 	b.spawn(b.keepPresence)
@@ -212,7 +224,7 @@ func (b *Bus) Ready() error {
 		return err
 	}
 	if !b.caughtUp.Load() {
-		return errors.New("reading the log")
+		return errors.New("reading the logs")
 	}
 	var missing []string
 	for _, name := range b.order {
@@ -224,81 +236,6 @@ func (b *Bus) Ready() error {
 		return fmt.Errorf("features not up yet: %s", strings.Join(missing, ", "))
 	}
 	return nil
-}
-
-// catchUp waits until the log has been read to where it is now. Events are taken
-// only then: one that is sent again must be recognised.
-func (b *Bus) catchUp(ctx context.Context) {
-	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		_, ends, err := b.cfg.Engine.Load(ctx, plugins.Home)
-		if err == nil {
-			for site, end := range ends {
-				b.applied.wait(ctx, site, end)
-			}
-			b.caughtUp.Store(ctx.Err() == nil)
-			return
-		}
-		if !sleep(ctx, wait) {
-			return
-		}
-	}
-}
-
-// tail merges what the logs say, until ctx ends.
-func (b *Bus) tail(ctx context.Context) error {
-	// What is older than the memory of event ids is of no use: rooms are loaded
-	// from the state.
-	own := b.cfg.Engine.Site()
-	from := engine.Positions{own: {MS: time.Now().Add(-b.seen.keep).UnixMilli()}}
-	b.applied.reached(own, from[own])
-	wait := 100 * time.Millisecond
-	for {
-		err := b.cfg.Engine.Tail(ctx, from, func(ds []engine.Delivery) error {
-			b.merge(ds)
-			for _, d := range ds {
-				from[d.Site] = d.ID
-			}
-			wait = 100 * time.Millisecond
-			return nil
-		})
-		if ctx.Err() != nil {
-			return nil
-		}
-		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "tail of the logs broke off", slog.Any("err", err))
-		if !sleep(ctx, wait) {
-			return nil
-		}
-		wait = min(2*wait, 5*time.Second)
-	}
-}
-
-// merge takes deliveries into the state of the rooms that are loaded.
-func (b *Bus) merge(ds []engine.Delivery) {
-	cells := map[string][]state.Cell{} // by room
-	for _, d := range ds {
-		if d.Gap {
-			b.cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, "log entries missed, loading rooms again", slog.String("site", d.Site))
-			b.reloadRooms(d.Site)
-			continue
-		}
-		b.seen.done(d.Events...)
-		if d.Beat != nil {
-			b.lease(d.Binary)
-		}
-		for _, c := range d.Cells {
-			cells[c.Room] = append(cells[c.Room], c)
-		}
-	}
-	for name, cs := range cells {
-		if r := b.loadedRoom(name); r != nil {
-			b.touch(r, func() []state.Change { return r.state.Merge(cs...) })
-		}
-	}
-	for _, d := range ds {
-		if !d.Gap {
-			b.applied.reached(d.Site, d.ID)
-		}
-	}
 }
 
 // sweep forgets rooms that nobody looks at and leases that ended.

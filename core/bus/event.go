@@ -74,10 +74,7 @@ func (b *Bus) Dispatch(req Request, done func(Outcome)) {
 	if b.features[name] == nil {
 		name = "unknown"
 	}
-	count := func(o Outcome) {
-		b.metrics.events.WithLabelValues(name, string(o.Status)).Inc()
-		done(o)
-	}
+	count := b.counted(name, done)
 	if !validID(req.ID) {
 		count(Outcome{Status: Invalid, Sentence: fmt.Sprintf("\"id\" must be 1 to %d letters, digits, - and _.", maxID)})
 		return
@@ -88,6 +85,14 @@ func (b *Bus) Dispatch(req Request, done func(Outcome)) {
 	}
 	if o := b.admit(key, req); o.Status != OK {
 		b.seen.end(key, o)
+	}
+}
+
+// counted returns done with the outcome counted for a feature.
+func (b *Bus) counted(feature string, done func(Outcome)) func(Outcome) {
+	return func(o Outcome) {
+		b.metrics.events.WithLabelValues(feature, string(o.Status)).Inc()
+		done(o)
 	}
 }
 
@@ -116,11 +121,8 @@ func (b *Bus) admit(key string, req Request) Outcome {
 	if err != nil {
 		return Outcome{Status: Invalid, Sentence: err.Error()}
 	}
-	if b.cfg.Engine.Ready() != nil || !b.caughtUp.Load() {
-		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
-	}
-	if !f.isUp() {
-		return Outcome{Status: Unavailable, Sentence: sayFeatureAway}
+	if o := b.takes(f); o.Status != OK {
+		return o
 	}
 	if wait := b.rates.take(req.Person.User, req.Target, typ); wait > 0 {
 		return Outcome{Status: Busy, Sentence: sayTooFast, RetryAfter: wait}
@@ -130,11 +132,27 @@ func (b *Bus) admit(key string, req Request) Outcome {
 		Time: time.Now().UTC().Truncate(time.Millisecond),
 	}}
 
+	return b.enqueue(f, j)
+}
+
+// takes returns OK if events of a feature can be taken now.
+func (b *Bus) takes(f *feature) Outcome {
+	if b.cfg.Engine.Ready() != nil || !b.caughtUp.Load() {
+		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
+	}
+	if !f.isUp() {
+		return Outcome{Status: Unavailable, Sentence: sayFeatureAway}
+	}
+	return Outcome{Status: OK}
+}
+
+// enqueue puts a job into its feature's lane.
+func (b *Bus) enqueue(f *feature, j job) Outcome {
 	// Under the lock, so that nothing is queued after the lane has been emptied
-	// for the last time.
+	// for the last time, which happens after the context's end.
 	b.run.Lock()
 	defer b.run.Unlock()
-	if b.run.ctx == nil {
+	if b.run.ctx == nil || b.run.ctx.Err() != nil {
 		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
 	}
 	select {

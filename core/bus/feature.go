@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 type feature struct {
 	name    string
 	carrier plugins.Carrier
-	lane    chan job // events in the order in which they came
+	lane    chan job      // events in the order in which they came
+	rewatch chan struct{} // holds a token when the watches have changed
 
 	mu    sync.Mutex
 	up    bool
@@ -27,7 +29,7 @@ type feature struct {
 }
 
 func newFeature(f Feature) *feature {
-	return &feature{name: f.Name, carrier: f.Carrier, lane: make(chan job, laneSize)}
+	return &feature{name: f.Name, carrier: f.Carrier, lane: make(chan job, laneSize), rewatch: make(chan struct{}, 1)}
 }
 
 // complains reports whether an error of a render is to be logged: it is another one
@@ -73,6 +75,12 @@ func (b *Bus) FeatureChanged(s plugins.Status) {
 	}
 	f.mu.Unlock()
 
+	if s.Up && !slices.Equal(before.Watches, s.Manifest.Watches) {
+		select {
+		case f.rewatch <- struct{}{}:
+		default:
+		}
+	}
 	if s.Up && !reflect.DeepEqual(before.State, s.Manifest.State) {
 		b.mu.Lock()
 		b.schema = state.NewSchema(b.Manifests()...)

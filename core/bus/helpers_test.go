@@ -29,13 +29,13 @@ type demo struct {
 func (d *demo) Handle(ctx context.Context, events []plugins.Event, states map[string]plugins.State) ([]plugins.Outcome, error) {
 	d.mu.Lock()
 	d.handled = append(d.handled, events...)
+	handle := d.handle
 	d.mu.Unlock()
+	if handle == nil {
+		handle = add
+	}
 	var outcomes []plugins.Outcome
 	for _, ev := range events {
-		handle := d.handle
-		if handle == nil {
-			handle = add
-		}
 		mutations, err := handle(ctx, ev, states[ev.Room])
 		outcomes = append(outcomes, plugins.Outcome{Mutations: mutations, Err: err})
 	}
@@ -57,6 +57,12 @@ func (d *demo) renders() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.views)
+}
+
+func (d *demo) setHandle(f func(ctx context.Context, ev plugins.Event, s plugins.State) ([]plugins.Mutation, error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.handle = f
 }
 
 func (d *demo) setRender(f func(ctx context.Context, v plugins.View) ([]plugins.Fragment, error)) {

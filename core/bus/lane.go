@@ -90,14 +90,14 @@ func (l *lane) strike(jobs []job) Outcome {
 
 // emptyLane answers what waits when the bus stops.
 func (b *Bus) emptyLane(f *feature) {
-	for {
-		select {
-		case j := <-f.lane:
-			b.seen.end(j.key, Outcome{Status: Unavailable, Sentence: sayStoreAway})
-		default:
-			return
-		}
+	// Under the lock, so that nothing is queued after this.
+	b.run.Lock()
+	jobs := make([]job, 0, len(f.lane))
+	for range cap(jobs) {
+		jobs = append(jobs, <-f.lane)
 	}
+	b.run.Unlock()
+	b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
 }
 
 // handle takes a batch of events through a feature and into the log, and answers

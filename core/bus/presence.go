@@ -3,8 +3,6 @@ package bus
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -97,35 +95,53 @@ func (b *Bus) Leave(room, session string) {
 func (b *Bus) keepPresence(ctx context.Context) {
 	tick := time.NewTicker(b.cfg.Beat)
 	defer tick.Stop()
-	beat := &engine.Beat{Region: b.cfg.Region, Version: b.cfg.Version}
+	beats := true
 	for {
-		b.writePresence(ctx, beat)
+		b.writePresence(ctx, beats)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			beat = &engine.Beat{Region: b.cfg.Region, Version: b.cfg.Version}
+			beats = true
 		case <-b.joins.wake:
-			beat = nil
+			beats = false
 		}
 	}
 }
 
-func (b *Bus) writePresence(ctx context.Context, beat *engine.Beat) {
+// writePresence writes the joins and leaves that there are, and a beat if beats. It
+// is never called twice at once.
+func (b *Bus) writePresence(ctx context.Context, beats bool) {
 	for {
 		changes, seats := b.joins.take(b.binary)
-		if len(changes) == 0 && beat == nil {
+		if len(changes) == 0 && !beats {
 			return
 		}
-		_, err := b.cfg.Engine.Append(ctx, engine.Batch{Binary: b.binary, Changes: changes, Beat: beat, After: b.applied.max()})
+		batch := engine.Batch{Binary: b.binary, Changes: changes, After: b.applied.max()}
+		began := time.Now()
+		if beats {
+			batch.Beat = &engine.Beat{
+				Region: b.cfg.Region, Version: b.cfg.Version,
+				Heard: b.pings.answers(began), Pings: b.pings.medians(),
+			}
+		}
+		id, err := b.cfg.Engine.Append(ctx, batch)
 		if err != nil {
 			b.joins.again(seats)
-			if ctx.Err() == nil {
-				b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "presence not written", slog.Any("err", err))
+			if ctx.Err() == nil && b.unwritten.IsZero() {
+				b.unwritten = began
+				b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "presence not written, others see nobody of this binary until it is", slog.Any("err", err))
 			}
 			return
 		}
-		beat = nil
+		if beats {
+			b.pings.wrote(id, began)
+		}
+		if !b.unwritten.IsZero() {
+			b.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "presence written again", slog.Duration("took", time.Since(b.unwritten)))
+			b.unwritten = time.Time{}
+		}
+		beats = false
 	}
 }
 
@@ -139,76 +155,5 @@ func (b *Bus) leaveAll() {
 	b.joins.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	b.writePresence(ctx, nil)
-}
-
-// leases tells which binaries beat.
-type leases struct {
-	own string // always live here: its sockets are ours
-
-	mu    sync.Mutex
-	heard map[string]time.Time // by the local monotonic clock
-}
-
-func newLeases(own string) *leases {
-	return &leases{own: own, heard: map[string]time.Time{}}
-}
-
-// beat notes that a binary is alive and reports whether that is news.
-func (l *leases) beat(binary string) bool {
-	if binary == l.own {
-		return false
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, known := l.heard[binary]
-	l.heard[binary] = time.Now()
-	return !known
-}
-
-// expire forgets and returns the binaries that were not heard of for that long.
-func (l *leases) expire(after time.Duration) []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var gone []string
-	for binary, at := range l.heard {
-		if time.Since(at) > after {
-			gone = append(gone, binary)
-			delete(l.heard, binary)
-		}
-	}
-	return gone
-}
-
-// live returns the binaries whose members count.
-func (l *leases) live() []string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append(slices.Collect(maps.Keys(l.heard)), l.own)
-}
-
-// lease notes that a binary beats.
-func (b *Bus) lease(binary string) {
-	b.leasing.Lock()
-	defer b.leasing.Unlock()
-	if b.leases.beat(binary) {
-		b.setLive(binary, true)
-	}
-}
-
-// expireLeases ends the leases of binaries that missed three beats.
-func (b *Bus) expireLeases(ctx context.Context) {
-	b.leasing.Lock()
-	defer b.leasing.Unlock()
-	for _, binary := range b.leases.expire(3 * b.cfg.Beat) {
-		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "binary stopped beating", slog.String("binary", binary))
-		b.setLive(binary, false)
-	}
-}
-
-// setLive tells every room; b.leasing is held.
-func (b *Bus) setLive(binary string, live bool) {
-	for _, r := range b.loadedRooms() {
-		b.touch(r, func() []state.Change { return r.state.SetLive(binary, live) })
-	}
+	b.writePresence(ctx, false)
 }

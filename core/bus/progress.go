@@ -12,8 +12,8 @@ type progress struct {
 	mu      sync.Mutex
 	at      map[string]state.ID
 	written map[string]state.ID // what this binary wrote last
-	highest state.ID
-	moved   chan struct{} // closed and renewed at each step, if somebody waits
+	highest state.ID            // of all that was merged or loaded
+	moved   chan struct{}       // closed and renewed at each step, if somebody waits
 	waiters int
 }
 
@@ -37,6 +37,18 @@ func (p *progress) reached(site string, id state.ID) {
 	}
 }
 
+// saw notes the stamps of cells that were loaded and may be newer than all that was
+// merged from the logs: who is shown them and changes them must get higher ones.
+func (p *progress) saw(cells []state.Cell) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range cells {
+		if c.Stamp.ID.Compare(p.highest) > 0 {
+			p.highest = c.Stamp.ID
+		}
+	}
+}
+
 // wrote notes that this binary's write became entry id.
 func (p *progress) wrote(site string, id state.ID) {
 	p.mu.Lock()
@@ -54,7 +66,7 @@ func (p *progress) waitAll(ctx context.Context, site string) {
 	p.wait(ctx, site, id)
 }
 
-// max returns the highest id that was merged, of any site.
+// max returns the highest stamp that was merged or loaded, of any site.
 func (p *progress) max() state.ID {
 	p.mu.Lock()
 	defer p.mu.Unlock()

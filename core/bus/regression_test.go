@@ -174,7 +174,7 @@ func TestBus_Ready_log(t *testing.T) {
 		running(t, b.Run)
 		b.FeatureChanged(plugins.Status{Name: "demo", Up: true, Manifest: manifest})
 		settle()
-		if err := b.Ready(); err == nil || err.Error() != "reading the log" {
+		if err := b.Ready(); err == nil || err.Error() != "reading the logs" {
 			t.Errorf("Ready() = %v before the log was read, want it to say so", err)
 		}
 		if got := n.do(t, request("e1", "1")); got.Status != bus.Unavailable {

@@ -27,6 +27,9 @@ type room struct {
 	loaded  bool
 	loading chan struct{} // closed when a load ends; nil when none is under way
 	loadErr error         // of the last load
+
+	missed    map[string]bool // sites whose cells are to be loaded again
+	reloading bool            // that is under way
 }
 
 // loadedRoom returns a room that is held in memory, or nil.
@@ -70,12 +73,14 @@ func (b *Bus) enter(name string) *room {
 	}
 }
 
-// freshState returns an empty room state that knows the binaries that beat.
+// freshState returns an empty room state that knows the binaries that beat and the
+// sites.
 func (b *Bus) freshState(schema state.Schema) *state.Room {
 	s := state.NewRoom(schema)
-	for _, binary := range b.leases.live() {
+	for binary := range b.leases.live() {
 		s.SetLive(binary, true)
 	}
+	s.SetSites(b.sites.told())
 	return s
 }
 
@@ -102,6 +107,7 @@ func (b *Bus) startLoad(r *room) {
 				return nil
 			}
 			r.loaded = true
+			b.applied.saw(cells)
 			return r.state.Merge(cells...)
 		})
 	})
@@ -163,27 +169,6 @@ func (b *Bus) hold(name string, n int) {
 	}
 }
 
-// reloadRooms loads again what the rooms in memory hold of a site.
-func (b *Bus) reloadRooms(site string) {
-	for _, r := range b.loadedRooms() {
-		b.spawn(func(ctx context.Context) {
-			wait := 100 * time.Millisecond
-			for {
-				cells, at, err := b.cfg.Engine.Load(ctx, r.name)
-				if err == nil {
-					cells = slices.DeleteFunc(cells, func(c state.Cell) bool { return c.Stamp.Site != site })
-					b.touch(r, func() []state.Change { return r.state.Reset(site, at[site], cells) })
-					return
-				}
-				if !sleep(ctx, wait) {
-					return
-				}
-				wait = min(2*wait, 5*time.Second)
-			}
-		})
-	}
-}
-
 // renewRooms gives the rooms in memory a state of the present schema and loads
 // them again.
 func (b *Bus) renewRooms() {
@@ -236,16 +221,24 @@ func (b *Bus) tendRooms() {
 		if i < b.cfg.MaxIdleRooms && time.Since(x.used) < b.cfg.RoomIdle {
 			continue
 		}
-		b.mu.Lock()
-		x.r.mu.Lock()
-		if x.r.idle() && x.r.used.Equal(x.used) {
-			x.r.closed = true
-			delete(b.rooms, x.r.name)
-			for _, p := range x.r.parts {
-				p.stop()
-			}
-		}
-		x.r.mu.Unlock()
-		b.mu.Unlock()
+		b.unload(x.r, func() bool { return x.r.used.Equal(x.used) })
 	}
+}
+
+// unload takes a room out of memory if nobody looks at it and cond holds. It reports
+// whether it did.
+func (b *Bus) unload(r *room, cond func() bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || !r.idle() || !cond() {
+		return false
+	}
+	r.closed = true
+	delete(b.rooms, r.name)
+	for _, p := range r.parts {
+		p.stop()
+	}
+	return true
 }
