@@ -9,12 +9,14 @@ import (
 	"github.com/global-presence/presence/features/lightbulb"
 	"github.com/global-presence/presence/features/regions"
 	"github.com/global-presence/presence/features/tabs"
+	"github.com/global-presence/presence/features/ticker"
 	"github.com/global-presence/presence/plugins"
 )
 
 // All returns the demo features in the order in which the page shows them.
 func All() []plugins.Feature {
 	return []plugins.Feature{
+		ticker.New(),
 		lightbulb.New(),
 		regions.New(),
 		hello.New(),

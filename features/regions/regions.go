@@ -1,5 +1,7 @@
 // Package regions shows where the people in a room are: a map of the world with
-// a light for each region that serves somebody, and the same as a list.
+// a light for each region that serves somebody, and the same as a list. Where there
+// are several sites it also shows how far they are from each other, and which are
+// cut off.
 package regions
 
 import (
@@ -13,8 +15,12 @@ import (
 //go:embed style.css
 var style string
 
-// people is the one field: who is in the room, by region.
-const people = "people"
+// The fields: who is in the room, by region, and which sites there are. The host
+// fills in both.
+const (
+	people = "people"
+	sites  = "sites"
+)
 
 type feature struct{}
 
@@ -28,7 +34,10 @@ func (feature) Manifest() plugins.Manifest {
 	return plugins.Manifest{
 		Name:  "regions",
 		Title: "Where everyone is",
-		State: []plugins.Field{{Name: people, Kind: plugins.Presence, By: plugins.ByRegion}},
+		State: []plugins.Field{
+			{Name: people, Kind: plugins.Presence, By: plugins.ByRegion},
+			{Name: sites, Kind: plugins.Sites},
+		},
 		Style: style,
 	}
 }
@@ -41,17 +50,20 @@ func (feature) Handle(_ context.Context, ev plugins.Event, _ plugins.State) ([]p
 
 // Render implements [plugins.Feature].
 func (feature) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
-	if !v.Changed(people) {
-		return nil, nil
-	}
-	all := places(v.State.Presence[people])
-	parts := []plugins.Part{
-		{ID: "regions-lights", Component: lights(all)},
-		{ID: "regions-total", Component: total(all)},
-		{ID: "regions-list", Component: list(all)},
-	}
+	var parts []plugins.Part
 	if v.Changes == nil { // the land never changes
-		parts = append([]plugins.Part{{ID: "regions-land", Component: land()}}, parts...)
+		parts = append(parts, plugins.Part{ID: "regions-land", Component: land()})
+	}
+	if v.Changed(people) {
+		all := places(v.State.Presence[people])
+		parts = append(parts,
+			plugins.Part{ID: "regions-lights", Component: lights(all)},
+			plugins.Part{ID: "regions-total", Component: total(all)},
+			plugins.Part{ID: "regions-list", Component: list(all)},
+		)
+	}
+	if v.Changed(sites) {
+		parts = append(parts, plugins.Part{ID: "regions-trips", Component: table(trips(v.State.Sites[sites]))})
 	}
 	return plugins.Fragments(ctx, parts...)
 }
