@@ -6,12 +6,13 @@ type place struct {
 }
 
 // places holds the regions that Fly.io offers, and below them those that it
-// offered before, since their codes still say where something runs.
+// offered before, since their codes still say where something runs, and those that
+// only let visitors in, which the header Fly-Region may name.
 //
 // Source: the table of https://fly.io/docs/reference/regions/, as it stood on
-// 2026-08-07 in github.com/superfly/docs, commit 5c22c8ce; for the earlier ones
-// the same file's history. Positions are those of the cities, to a tenth of a
-// degree.
+// 2026-08-07 in github.com/superfly/docs, commit 5c22c8ce; for the others the same
+// file's history, for the last three its commit ef2125a1. Positions are those of
+// the cities, to a tenth of a degree.
 var places = map[Code]place{
 	"ams": {"Amsterdam, Netherlands", 52.4, 4.9},
 	"arn": {"Stockholm, Sweden", 59.3, 18.1},
@@ -50,4 +51,8 @@ var places = map[Code]place{
 	"sea": {"Seattle, United States", 47.6, -122.3},
 	"waw": {"Warsaw, Poland", 52.2, 21.0},
 	"yul": {"Montreal, Canada", 45.5, -73.6},
+
+	"dxb": {"Dubai, United Arab Emirates", 25.2, 55.3},
+	"ist": {"Istanbul, Turkey", 41.0, 29.0},
+	"mel": {"Melbourne, Australia", -37.8, 145.0},
 }

@@ -74,6 +74,8 @@ func TestCode_Position(t *testing.T) {
 		{"iad", "sjc", 3860},
 		{"gru", "jnb", 7440},
 		{"nrt", "lax", 8810},
+		{"mel", "syd", 713},
+		{"ist", "dxb", 3000},
 	} {
 		if got := distance(t, tt.a, tt.b); math.Abs(got-tt.km) > tt.km*0.02 {
 			t.Errorf("distance of %s and %s is %.0f km, want %.0f", tt.a, tt.b, got, tt.km)

@@ -1,0 +1,115 @@
+package hosted
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Files of the data folder that tell whose it is.
+const (
+	siteFile  = "site"
+	ownerFile = "owner"
+)
+
+// siteName is what a site may be called.
+var siteName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+// Names is what a site's name is made of.
+type Names struct {
+	// Site is the name that somebody chose, "" for none.
+	Site string
+
+	// Region is where the site is, such as "lhr".
+	Region string
+
+	// Machine is what the platform calls this machine, such as Fly.io's
+	// FLY_MACHINE_ID "3d8d9014b32d68", "" when it does not.
+	Machine string
+}
+
+// Identity returns the name of the site whose data dir holds. The first call for a
+// folder chooses and keeps it: Names.Site, or the region, followed by the end of
+// the machine's name where there is one ("lhr-2d68"), since two servers in one
+// region are two sites. Later calls return the same, whatever machine the folder
+// is on by then; that Names.Site is another is an error.
+func Identity(dir string, n Names) (string, error) {
+	if n.Site != "" && !siteName.MatchString(n.Site) {
+		return "", fmt.Errorf("site %q: want a lower-case letter, then at most 31 of a-z, 0-9 and -", n.Site)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("data folder: %w", err)
+	}
+	kept, err := os.ReadFile(filepath.Join(dir, siteFile))
+	switch site := strings.TrimSpace(string(kept)); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return "", fmt.Errorf("read the site's name: %w", err)
+	case !siteName.MatchString(site):
+		return "", fmt.Errorf("data folder %s: its file %q holds no name of a site: %.40q", dir, siteFile, site)
+	case n.Site != "" && n.Site != site:
+		return "", fmt.Errorf("site %q: the data folder %s belongs to site %q; leave --site out or use another folder", n.Site, dir, site)
+	default:
+		return site, nil
+	}
+
+	site := n.Site
+	if site == "" {
+		site = n.Region
+		if end := machineEnd(n.Machine); end != "" {
+			site += "-" + end
+		}
+	}
+	if !siteName.MatchString(site) {
+		return "", fmt.Errorf("region %q: no site can be named after it; choose a name with --site", n.Region)
+	}
+	if err := writeFile(dir, siteFile, site+"\n"); err != nil {
+		return "", fmt.Errorf("keep the site's name: %w", err)
+	}
+	return site, nil
+}
+
+// machineEnd returns the last four letters and digits of a machine's name.
+func machineEnd(machine string) string {
+	plain := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(machine))
+	return plain[max(0, len(plain)-4):]
+}
+
+// owner tells one data folder from all others.
+type owner struct {
+	id    string
+	since int64 // when it was made, Unix time in ms
+}
+
+// openOwner returns the owner of a data folder, which the first call makes.
+func openOwner(dir string) (owner, error) {
+	text, err := os.ReadFile(filepath.Join(dir, ownerFile))
+	if err == nil {
+		id, since, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
+		ms, err := strconv.ParseInt(since, 10, 64)
+		if err != nil || id == "" {
+			return owner{}, fmt.Errorf("data folder %s: its file %q is broken: %.40q", dir, ownerFile, text)
+		}
+		return owner{id, ms}, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return owner{}, fmt.Errorf("read the folder's owner: %w", err)
+	}
+	o := owner{rand.Text(), time.Now().UnixMilli()}
+	if err := writeFile(dir, ownerFile, fmt.Sprintf("%s %d\n", o.id, o.since)); err != nil {
+		return owner{}, fmt.Errorf("keep the folder's owner: %w", err)
+	}
+	return o, nil
+}

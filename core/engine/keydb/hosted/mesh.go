@@ -1,0 +1,322 @@
+package hosted
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Bounds of looking names up.
+const (
+	// lookupTimeout is how long one name may take.
+	lookupTimeout = 3 * time.Second
+
+	// firstLookup is how long the first server waits for names that cannot be
+	// looked up: without its links it would not know that it has to sync.
+	firstLookup = 15 * time.Second
+)
+
+// mesh keeps the links of a server to its peers.
+type mesh struct {
+	cfg     Config
+	listed  []endpoint
+	port    uint16
+	metrics *metrics
+	server  commander
+	waking  chan struct{} // holds a token when a round is wanted now
+
+	// Only begin and then run use these.
+	network string              // "ip4" or "ip6"
+	own     map[netip.Addr]bool // with port, the server itself
+	known   map[netip.AddrPort]*peer
+
+	mu     sync.Mutex
+	wanted []netip.AddrPort // those of known to copy from; guarded by mu
+}
+
+// peer is an address that is, or was until lately, among the peers.
+type peer struct {
+	entry   int       // of the list that it stands in; -1 when the server had it by itself
+	gone    time.Time // since when it is not among the peers; zero while it is
+	asked   bool      // who it is has been found out
+	self    bool      // it is this server, by a way around
+	refused bool      // logged that it refuses to be asked
+	told    bool      // logged that it was added
+	linked  bool      // its link was up in the last round
+}
+
+func newMesh(cfg Config, set settings, m *metrics, server commander) *mesh {
+	return &mesh{
+		cfg: cfg, listed: set.peers, port: set.listen.port, metrics: m, server: server,
+		waking: make(chan struct{}, 1), known: map[netip.AddrPort]*peer{},
+	}
+}
+
+// begin looks the peers up for the first time.
+func (m *mesh) begin(ctx context.Context, bind []netip.AddrPort) (err error) {
+	if len(m.listed) == 0 {
+		return nil
+	}
+	if m.own, err = ownAddrs(bind); err != nil {
+		return err
+	}
+	m.network = "ip6"
+	if bind[0].Addr().Is4() {
+		m.network = "ip4"
+	}
+	for start := time.Now(); ; {
+		err := m.look(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case time.Since(start) >= firstLookup:
+			m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "starting without knowing all peers", slog.Any("err", err))
+			return nil
+		}
+		if !sleep(ctx, min(m.cfg.LookupInterval, time.Second)) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// peers returns those that a server that starts now is to copy from.
+func (m *mesh) peers() []netip.AddrPort {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.wanted)
+}
+
+// settle makes what is known what peers returns, and returns how many they are.
+func (m *mesh) settle() int {
+	var wanted []netip.AddrPort
+	for at, p := range m.known {
+		if !p.self && !m.expired(p) {
+			wanted = append(wanted, at)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.wanted = wanted
+	return len(wanted)
+}
+
+// expired reports whether a peer has been gone for too long.
+func (m *mesh) expired(p *peer) bool {
+	return !p.gone.IsZero() && time.Since(p.gone) >= m.cfg.PeerTimeout
+}
+
+// wake asks for a round now.
+func (m *mesh) wake() {
+	select {
+	case m.waking <- struct{}{}:
+	default:
+	}
+}
+
+// run keeps the links until ctx ends. Rounds of several servers drift apart.
+func (m *mesh) run(ctx context.Context) {
+	if len(m.listed) == 0 {
+		return
+	}
+	for {
+		timer := time.NewTimer(m.cfg.LookupInterval - rand.N(m.cfg.LookupInterval/10+1))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-m.waking:
+			timer.Stop()
+		case <-timer.C:
+			if err := m.look(ctx); err != nil && ctx.Err() == nil {
+				m.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "peers not looked up", slog.Any("err", err))
+			}
+		}
+		if err := m.link(ctx); err != nil && ctx.Err() == nil {
+			m.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "links not looked after", slog.Any("err", err))
+		}
+	}
+}
+
+// answer is what an entry of the list stands for.
+type answer struct {
+	addrs []netip.Addr
+	err   error
+}
+
+// look looks all peers up and notes who is there and who is not.
+//
+// A name that cannot be looked up, or that stands for nothing, says nothing about
+// its addresses: those whose link is up stay. One that stands for others now does.
+// The error tells of names that could not be looked up, other than unknown ones.
+func (m *mesh) look(ctx context.Context) error {
+	answers := make([]answer, len(m.listed))
+	var wg sync.WaitGroup
+	for i, e := range m.listed {
+		wg.Go(func() { answers[i] = m.lookUp(ctx, e.host) })
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+
+	present := map[netip.AddrPort]bool{}
+	var errs []error
+	for i, a := range answers {
+		errs = append(errs, a.err)
+		for _, addr := range a.addrs {
+			at := netip.AddrPortFrom(addr, m.listed[i].port)
+			if m.own[addr] && at.Port() == m.port {
+				continue
+			}
+			present[at] = true
+			p := m.known[at]
+			if p == nil {
+				p = &peer{}
+				m.known[at] = p
+			}
+			p.entry, p.gone = i, time.Time{}
+		}
+	}
+	for at, p := range m.known {
+		switch {
+		case present[at]:
+		case p.entry >= 0 && len(answers[p.entry].addrs) == 0 && p.linked:
+			p.gone = time.Time{}
+		case p.gone.IsZero():
+			p.gone = time.Now()
+			m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "peer is no longer listed",
+				slog.String("peer", at.String()), slog.Duration("kept_for", m.cfg.PeerTimeout))
+		}
+	}
+	m.settle()
+	return errors.Join(errs...)
+}
+
+// lookUp returns the addresses of a host, an unknown name's being none.
+func (m *mesh) lookUp(ctx context.Context, host string) answer {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return answer{addrs: []netip.Addr{addr}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	addrs, err := m.cfg.Resolver.LookupNetIP(ctx, m.network, host)
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return answer{}
+	}
+	if err != nil {
+		return answer{err: err}
+	}
+	addrs = slices.Clone(addrs)
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap().WithZone("")
+	}
+	return answer{addrs: addrs}
+}
+
+// link makes the server's links those to the peers that are known.
+func (m *mesh) link(ctx context.Context) error {
+	has, err := m.server.links(ctx)
+	if err != nil {
+		return err // it is down: its settings will have them
+	}
+	for at := range has { // it had them before this process looked
+		if m.known[at] == nil {
+			m.known[at] = &peer{entry: -1, gone: time.Now()}
+		}
+	}
+	m.ask(ctx)
+
+	var errs []error
+	up := 0
+	for at, p := range m.known {
+		linked, exists := has[at]
+		if p.self || m.expired(p) {
+			errs = append(errs, m.forget(ctx, at, p, exists))
+			continue
+		}
+		if !exists {
+			if err := m.server.add(ctx, at); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
+		m.tell(ctx, at, p, linked)
+		if linked {
+			up++
+		}
+	}
+	m.metrics.peers.Set(float64(m.settle()))
+	m.metrics.linksUp.Set(float64(up))
+	return errors.Join(errs...)
+}
+
+// tell logs what has changed of a peer.
+func (m *mesh) tell(ctx context.Context, at netip.AddrPort, p *peer, linked bool) {
+	name := slog.String("peer", at.String())
+	if !p.told {
+		m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "peer added", name)
+	}
+	switch {
+	case linked && !p.linked:
+		m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "link to peer is up", name)
+	case !linked && p.linked:
+		m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "link to peer is down", name)
+	}
+	p.told, p.linked = true, linked
+}
+
+// forget ends the link to a peer. What is the server itself stays known, so that
+// it is not taken for a peer again while it is listed.
+func (m *mesh) forget(ctx context.Context, at netip.AddrPort, p *peer, exists bool) error {
+	if exists {
+		if err := m.server.remove(ctx, at); err != nil {
+			return err
+		}
+		m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "peer removed", slog.String("peer", at.String()), slog.Bool("self", p.self))
+	}
+	if m.expired(p) {
+		delete(m.known, at)
+	}
+	return nil
+}
+
+// ask finds out which of the peers that have not told yet is this server itself,
+// seen by a way around such as a published port: a server that copies from itself
+// is deaf most of the time. It also tells of peers with another password.
+func (m *mesh) ask(ctx context.Context) {
+	var wg sync.WaitGroup
+	var self string
+	for at, p := range m.known {
+		if p.asked || !p.gone.IsZero() {
+			continue
+		}
+		if self == "" {
+			var err error
+			if self, err = m.server.identity(ctx, netip.AddrPort{}); err != nil {
+				break
+			}
+		}
+		wg.Go(func() {
+			id, err := m.server.identity(ctx, at)
+			if err == nil {
+				p.asked, p.self = true, id == self
+			} else if answer, ok := errors.AsType[redis.Error](err); ok && !p.refused && !strings.HasPrefix(answer.Error(), "LOADING") {
+				p.refused = true
+				m.cfg.Logger.LogAttrs(ctx, slog.LevelError, "peer refuses to be asked: has it the same secret?",
+					slog.String("peer", at.String()), slog.Any("err", answer))
+			}
+		})
+	}
+	wg.Wait()
+}
