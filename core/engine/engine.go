@@ -172,7 +172,9 @@ type Entry struct {
 	Cells []state.Cell `json:"c,omitempty"`
 
 	// Restores says that the entry puts back what a store had lost: the cells are
-	// those of earlier entries, with their stamps, and so are the events.
+	// those of earlier entries, with their stamps, and so are the events. One that
+	// holds nothing asks the other sites to do the same: the store of this one was
+	// synced anew, which may have taken newer copies of their keys away.
 	Restores bool `json:"-"`
 }
 

@@ -13,6 +13,9 @@ import (
 type wireEntry struct {
 	Entry
 
+	// Again is Entry.Restores.
+	Again bool `json:"again,omitempty"`
+
 	// Stamps are those of the cells, "ms-seq-index" each, where the entry puts
 	// back cells of others. Otherwise they are implied by the entry's place.
 	Stamps []string `json:"s,omitempty"`
@@ -21,7 +24,7 @@ type wireEntry struct {
 // Encode returns the entry without its site and id, as JSON. The cells' stamps are
 // implied by the entry's place in the log, but for those that it puts back.
 func (e Entry) Encode() ([]byte, error) {
-	w := wireEntry{Entry: e}
+	w := wireEntry{Entry: e, Again: e.Restores}
 	if e.Restores {
 		w.Stamps = make([]string, len(e.Cells))
 		for i, c := range e.Cells {
@@ -42,7 +45,7 @@ func DecodeEntry(site string, id state.ID, b []byte) (Entry, error) {
 		return Entry{}, fmt.Errorf("decode log entry %s of %s: %w", id, site, err)
 	}
 	e := w.Entry
-	e.Site, e.ID, e.Restores = site, id, len(w.Stamps) > 0
+	e.Site, e.ID, e.Restores = site, id, w.Again
 	if e.Restores && len(w.Stamps) != len(e.Cells) {
 		return Entry{}, fmt.Errorf("decode log entry %s of %s: %d stamps of %d cells", id, site, len(w.Stamps), len(e.Cells))
 	}

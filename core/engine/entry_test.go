@@ -73,9 +73,21 @@ func TestEntry_Encode_restores(t *testing.T) {
 		t.Errorf("DecodeEntry: %v (-want +got):\n%s", err, diff)
 	}
 	for _, stamps := range []string{`["17-2-3"]`, `["17-2-3","16"]`, `["17-2-3","16-0--1"]`, `["17-2-3","x-0-1"]`} {
-		broken := `{"c":[{"r":"a","f":"b","t":1},{"r":"a","f":"c","t":1}],"s":` + stamps + `}`
+		broken := `{"c":[{"r":"a","f":"b","t":1},{"r":"a","f":"c","t":1}],"again":true,"s":` + stamps + `}`
 		if _, err := engine.DecodeEntry("lhr", id, []byte(broken)); err == nil {
 			t.Errorf("DecodeEntry with stamps %s: want an error", stamps)
 		}
+	}
+}
+
+func TestEntry_Encode_restoresNothing(t *testing.T) {
+	want := engine.Entry{Site: "lhr", ID: state.ID{MS: 5}, Restores: true}
+	b, err := want.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := engine.DecodeEntry("lhr", want.ID, b)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("DecodeEntry: %v (-want +got):\n%s", err, diff)
 	}
 }

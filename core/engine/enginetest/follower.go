@@ -61,13 +61,13 @@ func (n *node) followWith(tb testing.TB, from engine.Positions, before func()) *
 	return f
 }
 
-// collect keeps deliveries of the site, except beats that the engine itself may
-// add.
+// collect keeps deliveries of the site, except what the engine itself may add: beats,
+// and entries that put back what is there already.
 func (f *follower) collect(ds []engine.Delivery) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, d := range ds {
-		if d.Site == f.site && (d.Gap || d.Beat == nil || d.Binary == binary) {
+		if d.Site == f.site && !d.Restores && (d.Gap || d.Beat == nil || d.Binary == binary) {
 			f.got = append(f.got, d)
 		}
 	}
