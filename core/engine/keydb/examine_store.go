@@ -1,0 +1,230 @@
+package keydb
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/global-presence/presence/core/state"
+)
+
+func (x *examiner) persistence() {
+	i := x.info
+	switch {
+	case i["aof_enabled"] != "1":
+		x.add(Warn, "persistence", "the append-only file is off: what was acknowledged is lost when all servers that hold it end",
+			"set appendonly yes and appendfsync everysec")
+	case i["aof_last_write_status"] != "" && i["aof_last_write_status"] != "ok":
+		x.add(Bad, "persistence", "the last write to the append-only file failed", "look at the server's log and its disk")
+	default:
+		x.add(OK, "persistence", "the append-only file is on", "")
+	}
+	if i["rdb_last_bgsave_status"] == "err" {
+		x.add(Bad, "snapshots", "the last snapshot failed; by default the server then refuses writes", "look at the server's log and its disk")
+	}
+}
+
+func (x *examiner) memory() {
+	i := x.info
+	used, most, policy := i.number("used_memory"), i.number("maxmemory"), i["maxmemory_policy"]
+	switch {
+	case most == 0:
+		x.add(OK, "memory", fmt.Sprintf("%s used, without a limit of its own", bytes(used)), "")
+	case policy != "noeviction":
+		x.add(Bad, "memory", fmt.Sprintf("%s of %s used, policy %s: when it is full the server throws keys away, and state is lost", bytes(used), bytes(most), policy),
+			"set maxmemory-policy noeviction: writes are then refused until there is room, and nothing is lost")
+	case used > most/10*9:
+		x.add(Warn, "memory", fmt.Sprintf("%s of %s used: soon writes are refused", bytes(used), bytes(most)), "raise maxmemory")
+	default:
+		x.add(OK, "memory", fmt.Sprintf("%s of %s used, policy noeviction", bytes(used), bytes(most)), "")
+	}
+}
+
+func bytes(n int64) string {
+	switch {
+	case n < 10<<10:
+		return fmt.Sprintf("%d B", n)
+	case n < 10<<20:
+		return fmt.Sprintf("%d kB", n>>10)
+	case n < 10<<30:
+		return fmt.Sprintf("%d MB", n>>20)
+	}
+	return fmt.Sprintf("%d GB", n>>30)
+}
+
+// wrongBy is by how much a clock may be wrong before it is told of.
+const wrongBy = time.Second
+
+func (x *examiner) clock(ctx context.Context) {
+	before := time.Now()
+	now, err := x.client().Time(ctx).Result()
+	if err != nil {
+		x.failed("clock", err)
+		return
+	}
+	trip := time.Since(before)
+	ahead := now.Sub(before.Add(trip / 2)).Round(time.Millisecond)
+	if ahead.Abs() > wrongBy+trip/2 {
+		x.add(Warn, "clock", fmt.Sprintf("the server's clock differs by %v from this machine's: ids stay in order, but a full resync may prefer the copy with the later clock", ahead),
+			"have both follow a time server")
+		return
+	}
+	x.add(OK, "clock", fmt.Sprintf("the server's clock is within %v of this machine's", max(ahead.Abs(), trip).Round(time.Millisecond)), "")
+}
+
+// maxExamined is how many keys are looked at.
+const maxExamined = 1_000_000
+
+// keys counts the keys by kind.
+func (x *examiner) keys(ctx context.Context) {
+	counts := map[string]int{}
+	total, told := 0, time.Now()
+	for cursor, first := uint64(0), true; first || cursor != 0 && total < maxExamined; first = false {
+		keys, next, err := x.client().Scan(ctx, cursor, "*", 1000).Result()
+		if err != nil {
+			x.failed("keys", err)
+			return
+		}
+		for _, key := range keys {
+			counts[kindOf(key)]++
+			total++
+		}
+		if now := time.Now(); now.Sub(told) > 2*time.Second {
+			told = now
+			x.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "counting keys", slog.Int("keys", total))
+		}
+		if cursor = next; cursor != 0 && total >= maxExamined {
+			x.add(OK, "keys", fmt.Sprintf("more than %d; counted up to here:", maxExamined), "")
+		}
+	}
+	var parts []string
+	for _, kind := range []string{"logs", "states", "sites", "others of presence", "of other programs"} {
+		if n := counts[kind]; n > 0 {
+			parts = append(parts, strconv.Itoa(n)+" "+kind)
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{"none yet"}
+	}
+	x.add(OK, "keys", strings.Join(parts, ", "), "")
+}
+
+func kindOf(key string) string {
+	switch {
+	case strings.HasPrefix(key, logPrefix):
+		return "logs"
+	case strings.HasPrefix(key, "gp:state:"):
+		return "states"
+	case strings.HasPrefix(key, siteKey("")):
+		return "sites"
+	case own(key):
+		return "others of presence"
+	}
+	return "of other programs"
+}
+
+// silentAfter is after how long without a beat a site is told of.
+const silentAfter = 10 * time.Second
+
+// sites tells when each site last beat and how far its log is ahead of the clock.
+func (x *examiner) sites(ctx context.Context) {
+	now, err := x.client().Time(ctx).Result()
+	if err != nil {
+		x.failed("sites", err)
+		return
+	}
+	var names []string
+	err = scan(ctx, x.client(), glob(siteKey(""))+"*", func(keys []string) error {
+		for _, key := range keys {
+			names = append(names, strings.TrimPrefix(key, siteKey("")))
+		}
+		return nil
+	})
+	if err != nil {
+		x.failed("sites", err)
+		return
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		fields, err := x.client().HMGet(ctx, siteKey(name), "region", "version", "beat").Result()
+		if err != nil {
+			x.failed("site "+name, err)
+			continue
+		}
+		text := func(i int) string { s, _ := fields[i].(string); return s }
+		ms, _ := strconv.ParseInt(text(2), 10, 64) // 0 is never
+		silent := now.Sub(time.UnixMilli(ms)).Round(time.Second)
+		who := strings.TrimSpace("region " + text(0) + " " + text(1))
+		switch {
+		case ms == 0:
+			x.add(Warn, "site "+name, "it has never beaten", "start a presence there, or remove its keys: gp:*:"+name+"*")
+		case silent > silentAfter:
+			x.add(Warn, "site "+name, fmt.Sprintf("%s: has not beaten for %v", who, silent), "see whether its presence runs and its link is up; if the site is gone for good, its state still counts until its keys are removed")
+		default:
+			x.add(OK, "site "+name, who+": beats", "")
+		}
+		x.ahead(ctx, name, now)
+	}
+}
+
+// ahead warns of a log whose newest id is in the future.
+func (x *examiner) ahead(ctx context.Context, name string, now time.Time) {
+	entries, err := x.client().XRevRangeN(ctx, logKey(name), "+", "-", 1).Result()
+	if err != nil {
+		x.failed("log of "+name, err)
+		return
+	}
+	for _, e := range entries {
+		id, err := state.ParseID(e.ID)
+		if err != nil {
+			x.add(Bad, "log of "+name, err.Error(), "another program writes to gp:log: keys; remove its entry with XDEL")
+			continue
+		}
+		if d := id.Time().Sub(now).Round(time.Millisecond); d > wrongBy {
+			x.add(Warn, "log of "+name, fmt.Sprintf("its newest id is %v ahead of the clock: some server's clock was, or is", d),
+				"set that clock right; order and state stay right meanwhile")
+		}
+	}
+}
+
+// members counts the members of dead binaries of the site.
+func (x *examiner) members(ctx context.Context) {
+	s := &Store{cfg: x.cfg}
+	now, err := x.client().Time(ctx).Result()
+	if err != nil {
+		x.failed("members", err)
+		return
+	}
+	limit := now.Add(-x.cfg.DeadAfter)
+	alive, dead, err := s.binaries(ctx, x.client(), limit)
+	if err != nil {
+		x.failed("members", err)
+		return
+	}
+	living, left := 0, 0
+	err = s.members(ctx, x.client(), func(_ string, fields map[string]string) error {
+		for field, value := range fields {
+			switch binary, stamp, ok := memberOf(field, value); {
+			case !ok:
+			case !alive[binary] && stamp.Time().Before(limit):
+				left++
+			default:
+				living++
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		x.failed("members", err)
+	case left > 0:
+		x.add(Warn, "members", fmt.Sprintf("%d of binaries that died, %d of living ones; %d binaries are to be forgotten", left, living, len(dead)),
+			"a running presence of this site removes them within some minutes")
+	default:
+		x.add(OK, "members", fmt.Sprintf("%d of living binaries", living), "")
+	}
+}
