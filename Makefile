@@ -62,11 +62,14 @@ test-client: ## the browser client's part of `make test`, where there is Node
 	fi
 
 # The programs that tests start, and a C compiler for -race. Chromium may also be
-# there under another name.
+# there under another name. KeyDB is in no Debian: where keydb-server is on PATH, the
+# tests of a mesh run too.
 .PHONY: deps
 deps: ## install the Debian packages that the tests use
 	@missing=; \
 	command -v cc >/dev/null || missing="$$missing gcc libc6-dev"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v faketime >/dev/null || missing="$$missing faketime"; \
 	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
 		command -v google-chrome >/dev/null || missing="$$missing chromium"; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

@@ -16,6 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/global-presence/presence/core"
+	"github.com/global-presence/presence/core/demo"
+	"github.com/global-presence/presence/core/region"
 	"github.com/global-presence/presence/core/settings"
 	"github.com/global-presence/presence/core/storage"
 	"github.com/global-presence/presence/features"
@@ -39,9 +41,11 @@ const (
 
 // cli is the command line.
 type cli struct {
-	Serve   serve   `cmd:"" default:"withargs" help:"Serve the page. This is what happens without a command."`
-	Feature feature `cmd:"" help:"Be one feature. Presence starts these processes by itself."`
-	Version version `cmd:"" help:"Print the version."`
+	Serve   serve       `cmd:"" default:"withargs" help:"Serve the page. This is what happens without a command."`
+	Demo    demonstrate `cmd:"" name:"demo" help:"Show several regions side by side, on a simulated planet in this process."`
+	Doctor  doctor      `cmd:"" help:"Look at the store and say what is right, what is not and how to mend it."`
+	Feature feature     `cmd:"" help:"Be one feature. Presence starts these processes by itself."`
+	Version version     `cmd:"" help:"Print the version."`
 
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version."`
 }
@@ -130,6 +134,44 @@ func (s *serve) Run(ctx context.Context, c console) error {
 	return server.Run(ctx)
 }
 
+// demonstrate shows regions side by side.
+type demonstrate struct {
+	Regions []string `env:"PRESENCE_REGIONS" default:"iad,lhr,syd" placeholder:"CODE" help:"Codes of the regions, 2 to 6 (default ${default})."`
+	Listen  string   `env:"PRESENCE_LISTEN" default:":8080" placeholder:"ADDR" help:"Address of the page, host:port; the regions take the ports after it (default ${default})."`
+
+	settings.Log
+}
+
+// Run shows the demo until ctx ends.
+func (d *demonstrate) Run(ctx context.Context, c console) error {
+	if err := d.Check(); err != nil {
+		return err
+	}
+	cfg := demo.Config{Listen: d.Listen, Features: builtIn(), Version: buildVersion(), Logger: d.Logger(c.err)}
+	for _, code := range d.Regions {
+		cfg.Regions = append(cfg.Regions, region.Code(code))
+	}
+	if err := cfg.Check(); err != nil {
+		return settings.UsageError{Err: err}
+	}
+	show, err := demo.New(cfg)
+	if err != nil {
+		return err
+	}
+	return show.Run(ctx)
+}
+
+// doctor looks at the store.
+type doctor struct{ settings.Doctor }
+
+// Run prints what it finds, a line each. What is bad is an error.
+func (d *doctor) Run(ctx context.Context, c console) error {
+	if err := d.Check(); err != nil {
+		return err
+	}
+	return storage.Examine(ctx, d.Store, os.Getenv("FLY_MACHINE_ID"), c.out)
+}
+
 // builtIn are the features of the page: processes of this same program.
 func builtIn() []process.Config {
 	var configs []process.Config
@@ -176,8 +218,15 @@ func (version) Run(c console) error {
 	return err
 }
 
-// buildVersion is the module's version, or the commit it was built from.
+// release is the version that whoever builds may name: -ldflags "-X main.release=1.2".
+var release string
+
+// buildVersion is the release, the module's version, or the commit it was built
+// from.
 func buildVersion() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -481,3 +481,24 @@ func TestRun_AddressInUse(t *testing.T) {
 		}
 	}
 }
+
+func TestRun_Doctor(t *testing.T) {
+	code, stdout, stderr := runs(t, "doctor")
+	if code != 0 || !strings.Contains(stdout, "engine is memory") || stderr != "" {
+		t.Errorf("doctor without a store: exit code %d, printed %q, %q", code, stdout, stderr)
+	}
+	code, _, stderr = runs(t, "doctor", "--keydb=localhost")
+	if code != 2 || len(lines(stderr)) != 1 || !strings.HasPrefix(stderr, "presence: --keydb (PRESENCE_KEYDB) is ") {
+		t.Errorf("doctor of no URL: exit code %d, %q; want 2 and the flag", code, stderr)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln.Close() // nobody listens there now
+	var out, errOut output
+	code = run(t.Context(), []string{"doctor", "--keydb=redis://" + ln.Addr().String()}, &out, &errOut)
+	if code != 1 || !strings.HasPrefix(out.String(), "BAD   connection") || !strings.Contains(out.String(), "→ start the server") {
+		t.Errorf("doctor of a store that is away: exit code %d, printed %q, %q", code, out.String(), errOut.String())
+	}
+}

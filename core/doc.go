@@ -16,6 +16,11 @@
 //	core/state          the kinds of state and their merges; pure
 //	core/engine         what an engine promises; enginetest runs the promises
 //	core/engine/memory  one site in this process, with or without a file
+//	core/engine/site    one site over any store that copies keys between places
+//	core/engine/keydb   that store on KeyDB, Valkey and Redis; hosted runs a KeyDB
+//	core/engine/wan     that store on a simulated planet
+//	core/settings       flags and variables; core/storage opens what they ask for
+//	core/demo           several regions side by side
 //	core/bus            event → feature → log; log → state → feature → broadcast
 //	core/cable          sockets: sessions, streams, outboxes, limits, drain
 //	core/web            pages, forms, files, the socket's endpoint; admin address

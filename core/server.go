@@ -49,6 +49,10 @@ type Config struct {
 	Origins       []string
 	AddressHeader string
 
+	// FramePort is that of web.Config: the port of this host whose pages may show
+	// ours in a frame. Default none.
+	FramePort string
+
 	// Cable sets limits of sockets; see there. Its Handler is filled in here.
 	Cable cable.Config
 
@@ -77,7 +81,8 @@ type Server struct {
 	stopping atomic.Bool // Run's context has ended
 }
 
-// warmUp is how long the first page waits for features to come up.
+// warmUp is how long the bus waits for the engine to take writes, and the first page
+// for the features to come up.
 const warmUp = 2 * time.Second
 
 // New joins the parts and takes the addresses, so that nothing else can fail on an
@@ -117,10 +122,10 @@ func New(cfg Config) (*Server, error) {
 	cableConfig.Logger, cableConfig.Registerer = cfg.Logger.With(slog.String("part", "cable")), cfg.Registry
 	s.web = web.New(web.Config{
 		Bus: s.bus, Cable: cableConfig, Assets: files, Secret: cfg.Secret, Region: cfg.Region,
-		Origins: cfg.Origins, AddressHeader: cfg.AddressHeader, DrainTimeout: cfg.StopTimeout * 9 / 10,
+		Origins: cfg.Origins, AddressHeader: cfg.AddressHeader, FramePort: cfg.FramePort, DrainTimeout: cfg.StopTimeout * 9 / 10,
 		Logger: cfg.Logger.With(slog.String("part", "web")), Registerer: cfg.Registry,
 	})
-	s.admin = web.NewAdmin(cfg.Registry, s.ready)
+	s.admin = web.NewAdmin(cfg.Registry, s.Ready)
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -170,9 +175,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
 	err := runStages(ctx, s.cfg.StopTimeout,
 		stage{name: "admin", run: func(ctx context.Context) error { return s.admin.Run(ctx, s.private) }},
-		stage{name: "engine", run: s.cfg.Engine.Run},
+		stage{name: "engine", run: s.cfg.Engine.Run, started: func(ctx context.Context) { await(ctx, s.cfg.Engine.Ready) }},
 		stage{name: "bus", run: s.bus.Run},
-		stage{name: "features", run: s.runFeatures, started: s.awaitFeatures},
+		stage{name: "features", run: s.runFeatures, started: func(ctx context.Context) { await(ctx, s.bus.Ready) }},
 		stage{name: "web", run: func(ctx context.Context) error {
 			s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("url", URL(s.Addr())),
 				slog.String("admin", URL(s.AdminAddr())), slog.String("region", s.cfg.Region))
@@ -191,13 +196,13 @@ func (s *Server) runFeatures(ctx context.Context) error {
 	return g.Wait()
 }
 
-// awaitFeatures returns when the bus is ready, at the latest after warmUp.
-func (s *Server) awaitFeatures(ctx context.Context) {
+// await returns when a part is ready, at the latest after warmUp.
+func await(ctx context.Context, ready func() error) {
 	ctx, cancel := context.WithTimeout(ctx, warmUp)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for s.bus.Ready() != nil {
+	for ready() != nil {
 		select {
 		case <-ctx.Done():
 			return
@@ -206,8 +211,9 @@ func (s *Server) awaitFeatures(ctx context.Context) {
 	}
 }
 
-// ready returns nil when this binary wants new people: it is up and not stopping.
-func (s *Server) ready() error {
+// Ready returns nil when this binary wants new people: it is up and not stopping.
+// Otherwise it says what is missing.
+func (s *Server) Ready() error {
 	if s.stopping.Load() {
 		return errors.New("stopping")
 	}

@@ -116,7 +116,7 @@ func (b *Bus) merge(ds []engine.Delivery) {
 	cells := map[string][]state.Cell{} // by room
 	for _, d := range ds {
 		if d.Gap {
-			b.cfg.Logger.LogAttrs(context.Background(), slog.LevelWarn, "log entries missed, loading rooms again", slog.String("site", d.Site))
+			b.cfg.Logger.LogAttrs(context.Background(), slog.LevelInfo, "log may have been missed in part, loading rooms again", slog.String("site", d.Site))
 			b.reloadRooms(d.Site)
 			continue
 		}

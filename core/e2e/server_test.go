@@ -40,8 +40,16 @@ var served = regexp.MustCompile(`msg=serving url=(\S+) admin=(\S+)`)
 // waits until it serves. It is stopped when the test ends.
 func startServer(tb testing.TB, args ...string) *server {
 	tb.Helper()
+	s := launch(tb, append([]string{"--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--region=lhr"}, args...)...)
+	found := s.waitSaid(served)
+	s.url, s.admin = found[1], found[2]
+	return s
+}
+
+// launch starts the program. It is stopped when the test ends.
+func launch(tb testing.TB, args ...string) *server {
+	tb.Helper()
 	s := &server{tb: tb, out: newLines(tb), ended: make(chan struct{})}
-	args = append([]string{"--listen=127.0.0.1:0", "--admin=127.0.0.1:0", "--region=lhr"}, args...)
 	s.cmd = command(program(tb), args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	tieToTests(s.cmd)
@@ -57,19 +65,22 @@ func startServer(tb testing.TB, args ...string) *server {
 			s.stop()
 		}
 	})
-	waitFor(tb, "the server to serve", func() (string, bool) {
+	return s
+}
+
+// waitSaid waits until the log has a line that matches, and returns the match.
+func (s *server) waitSaid(line *regexp.Regexp) (found []string) {
+	s.tb.Helper()
+	waitFor(s.tb, "the log to say "+line.String(), func() (string, bool) {
 		select {
 		case <-s.ended:
-			tb.Fatalf("server ended: %v", s.cmd.ProcessState)
+			s.tb.Fatalf("server ended: %v", s.cmd.ProcessState)
 		default:
 		}
-		found := served.FindStringSubmatch(s.out.String())
-		if found != nil {
-			s.url, s.admin = found[1], found[2]
-		}
+		found = line.FindStringSubmatch(s.out.String())
 		return "its log:\n" + s.out.String(), found != nil
 	})
-	return s
+	return found
 }
 
 // freeAddress returns an address that a server can take again after another one had

@@ -12,6 +12,13 @@ type Log struct {
 	Level  string `name:"log-level" env:"PRESENCE_LOG_LEVEL" default:"info" placeholder:"LEVEL" help:"What is logged: debug, info, warn or error (default ${default})."`
 }
 
+// Check reports every wrong setting as a UsageError.
+func (l *Log) Check() error {
+	var f faults
+	l.check(&f)
+	return f.err()
+}
+
 func (l *Log) check(f *faults) {
 	if l.Format != "text" && l.Format != "json" {
 		f.bad("log", l.Format, "text or json")

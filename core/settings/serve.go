@@ -9,10 +9,11 @@ import (
 
 // Serve are the settings of the server.
 type Serve struct {
+	Listen string `env:"PRESENCE_LISTEN" default:":8080" placeholder:"ADDR" help:"Address of the page, host:port (default ${default})."`
+
 	Store
 
-	Listen        string   `env:"PRESENCE_LISTEN" default:":8080" placeholder:"ADDR" help:"Address of the page, host:port (default ${default})."`
-	Origins       []string `env:"PRESENCE_ORIGINS" placeholder:"URL,…" help:"Further origins of the same site whose pages may connect, such as https://www.example.com."`
+	Origins       []string `env:"PRESENCE_ORIGINS" placeholder:"URL" help:"Further origins of the same site whose pages may connect, such as https://www.example.com."`
 	AddressHeader string   `env:"PRESENCE_ADDRESS_HEADER" placeholder:"NAME" help:"Header in which your proxy tells a visitor's address (default: Fly-Client-IP on Fly, else none)."`
 	Admin         string   `env:"PRESENCE_ADMIN" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of metrics, health and profiles, host:port (default ${default})."`
 	StopTimeout   string   `env:"PRESENCE_STOP_TIMEOUT" default:"10s" placeholder:"DURATION" help:"How long each part may take to stop (default ${default})."`

@@ -16,7 +16,7 @@ const Hosted = "hosted"
 // Store are the settings that say where the state lives.
 type Store struct {
 	Region      string   `env:"PRESENCE_REGION,FLY_REGION" default:"dev" placeholder:"CODE" help:"Code of the region this runs in, such as lhr (default: what Fly says, else ${default})."`
-	Engine      string   `env:"PRESENCE_ENGINE" placeholder:"NAME" help:"Where the state lives: memory, one region in this process, or keydb (default: keydb if --keydb is given, else memory)."`
+	Engine      string   `env:"PRESENCE_ENGINE" placeholder:"NAME" help:"Where the state lives: memory, one region in this process, or keydb (default: keydb where one is named, else memory)."`
 	Data        string   `env:"PRESENCE_DATA" placeholder:"PATH" help:"Keep the state across restarts: with memory in this file, with a hosted KeyDB in this folder."`
 	Secret      string   `env:"PRESENCE_SECRET" placeholder:"TEXT" help:"Signs cookies, at least 16 characters, the same in all regions. Better as a variable: flags can be seen in a list of processes."`
 	KeyDB       string   `name:"keydb" env:"PRESENCE_KEYDB,KEYDB_URL" placeholder:"URL" help:"The region's KeyDB, Valkey or Redis, such as redis://:PASSWORD@HOST:6379/0 or rediss://… for TLS; or hosted, to start a KeyDB here."`
@@ -25,7 +25,8 @@ type Store struct {
 	SyncTimeout string   `env:"PRESENCE_SYNC_TIMEOUT" default:"30s" placeholder:"DURATION" help:"How long to wait for a store that is not synced with its peers before writing to it (default ${default})."`
 	KeyDBBin    string   `name:"keydb-bin" env:"PRESENCE_KEYDB_BIN" default:"keydb-server" placeholder:"FILE" help:"Program of a hosted KeyDB (default ${default})."`
 	KeyDBListen string   `name:"keydb-listen" env:"PRESENCE_KEYDB_LISTEN" default:"127.0.0.1:6379" placeholder:"ADDR" help:"Address of a hosted KeyDB, host:port; its peers connect there (default ${default})."`
-	Peers       []string `env:"PRESENCE_PEERS" placeholder:"HOST,…" help:"The other regions' hosted KeyDBs: host:port each, or one name that resolves to all, such as global.APP.internal."`
+	KeyDBMemory string   `name:"keydb-memory" env:"PRESENCE_KEYDB_MEMORY" default:"50%" placeholder:"SIZE" help:"Most that a hosted KeyDB's data may take, such as 256mb or a share of the machine's memory, the same in all regions (default ${default})."`
+	Peers       []string `env:"PRESENCE_PEERS" placeholder:"HOST" help:"The other regions' hosted KeyDBs: host:port each, or one name that resolves to all, such as global.APP.internal."`
 	PeerTimeout string   `env:"PRESENCE_PEER_TIMEOUT" default:"10m" placeholder:"DURATION" help:"How long a peer may be gone from the name's addresses before it is forgotten (default ${default})."`
 
 	syncTimeout, peerTimeout time.Duration // set by check

@@ -52,7 +52,13 @@ func (s *Storage) Close() error {
 
 // Open opens what s asks for, which has been checked. An error names the setting.
 func Open(ctx context.Context, s settings.Store, o Options) (*Storage, error) {
-	return openMemory(ctx, s, o)
+	switch {
+	case s.Engine == "memory":
+		return openMemory(ctx, s, o)
+	case s.KeyDB == settings.Hosted:
+		return openHosted(ctx, s, o)
+	}
+	return openURL(ctx, s, o)
 }
 
 func openMemory(ctx context.Context, s settings.Store, o Options) (*Storage, error) {

@@ -33,7 +33,7 @@ func (m *mistake) Error() string { return m.sentence }
 // fail answers with a page that says what went wrong. What err says goes to the log,
 // with a number that the person can tell.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
-	secureHeaders(c) // also where err came before the middleware, or without a request
+	s.secureHeaders(c) // also where err came before the middleware, or without a request
 	status, sentence := fiber.StatusInternalServerError, ""
 	var known *fiber.Error
 	var told *mistake

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"net/http"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ const edgeHeader = "Fly-Region"
 func (s *Server) visitor(c *fiber.Ctx) plugins.Person {
 	p, known := s.person(c)
 	if !known {
-		p.User = strings.ToLower(rand.Text()[:userSize])
+		p.User = newUser()
 	}
 	c.Cookie(&fiber.Cookie{ // again each time, so that it lasts from the last visit
 		Name: cookieName, Value: p.User + "." + s.identity.sign(p.User), Path: "/",
@@ -72,4 +73,25 @@ func (s *Server) visitor(c *fiber.Ctx) plugins.Person {
 		Secure: c.Protocol() == "https",
 	})
 	return p
+}
+
+func newUser() string { return strings.ToLower(rand.Text()[:userSize]) }
+
+// Identify answers r with the cookie by which every Server with this secret knows
+// the person: the one they have, or that of somebody new. It is for a page that
+// shows several Servers of one host side by side. Without it, each of them would
+// take somebody who has no cookie yet for somebody else.
+func Identify(w http.ResponseWriter, r *http.Request, secret []byte) {
+	i := identity{secret: secret}
+	user, known := "", false
+	if c, err := r.Cookie(cookieName); err == nil {
+		user, known = i.verify(c.Value)
+	}
+	if !known {
+		user = newUser()
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: user + "." + i.sign(user), Path: "/",
+		MaxAge: int(cookieAge.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -191,6 +192,43 @@ func TestServer_Strings(t *testing.T) {
 		want.ID = got.ID
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("event %d after later requests (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
+// A page beside the servers gives the cookie that they would give.
+func TestIdentify(t *testing.T) {
+	identify := func(cookie string) *http.Cookie {
+		t.Helper()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if cookie != "" {
+			r.Header.Set("Cookie", "presence="+cookie)
+		}
+		w := httptest.NewRecorder()
+		web.Identify(w, r, secret)
+		cookies := w.Result().Cookies()
+		if len(cookies) != 1 {
+			t.Fatalf("cookies %v, want one", cookies)
+		}
+		return cookies[0]
+	}
+	s := startServer(t, web.Config{})
+	fresh := identify("")
+	res := s.get(t, "/", "Cookie: presence="+fresh.Value)
+	if len(res.Cookies()) != 1 {
+		t.Fatalf("cookies %v, want one", res.Cookies())
+	}
+	want := res.Cookies()[0]
+	want.Raw, fresh.Raw = "", ""
+	if diff := cmp.Diff(want, fresh); diff != "" {
+		t.Errorf("cookie (-of a server +of Identify):\n%s", diff)
+	}
+	if got := identify(cookieFor(someone, secret)).Value; got != cookieFor(someone, secret) {
+		t.Errorf("somebody known becomes %q", got)
+	}
+	for _, bad := range []string{cookieFor(someone, []byte("another secret, quite as long")), someone, "a.b"} {
+		if got := identify(bad).Value; strings.HasPrefix(got, someone) || got == fresh.Value {
+			t.Errorf("cookie %q becomes %q, want somebody new", bad, got)
 		}
 	}
 }

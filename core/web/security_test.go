@@ -67,3 +67,44 @@ func TestServer_Security_Host(t *testing.T) {
 		}
 	}
 }
+
+// A page that may show ours is on the same host, whatever name that was reached by.
+func TestServer_Security_FramePort(t *testing.T) {
+	s := startServer(t, web.Config{FramePort: "8080"})
+	for host, want := range map[string]string{
+		"presence.example":      "presence.example:8080",
+		"presence.example:8443": "presence.example:8080",
+		"127.0.0.1:1":           "127.0.0.1:8080",
+		"[::1]:8081":            "[::1]:8080",
+		"evil.example;x":        "'none'",
+		"*":                     "'none'",
+	} {
+		res := s.raw(t, "GET / HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+		policy := res.Header.Get("Content-Security-Policy")
+		if _, got, _ := strings.Cut(policy, "frame-ancestors "); res.StatusCode == 200 && got != want {
+			t.Errorf("Host %q: frame-ancestors is %q, want %q", host, got, want)
+		}
+	}
+}
+
+func TestHostname(t *testing.T) {
+	for _, tt := range []struct {
+		host, want string
+		ok         bool
+	}{
+		{"localhost", "localhost", true},
+		{"localhost:8080", "localhost", true},
+		{"192.0.2.7:80", "192.0.2.7", true},
+		{"[2001:db8::1]:8080", "2001:db8::1", true},
+		{"[::1]", "::1", true},
+		{"::1", "", false},
+		{"localhost:", "", false},
+		{"localhost:http", "", false},
+		{"a b", "", false},
+		{"", "", false},
+	} {
+		if got, ok := web.Hostname(tt.host); got != tt.want || ok != tt.ok {
+			t.Errorf("Hostname(%q) = %q, %v; want %q, %v", tt.host, got, ok, tt.want, tt.ok)
+		}
+	}
+}

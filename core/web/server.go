@@ -63,6 +63,10 @@ type Config struct {
 	// unless every request comes through that proxy.
 	AddressHeader string
 
+	// FramePort is the port of this same host whose pages may show ours in a frame.
+	// Default none: no page may.
+	FramePort string
+
 	// DrainTimeout is how long ending sockets and requests may take. Default 10 s.
 	DrainTimeout time.Duration
 
@@ -117,7 +121,7 @@ func (s *Server) routes() {
 	s.app.Use(s.recoverPanic, s.observe)
 	s.app.Get("/cable", s.cable.Handler())
 	s.app.Get(assets.Prefix+"*", s.asset)
-	s.app.Use(secure, compress.New(compress.Config{Level: compress.LevelDefault}))
+	s.app.Use(s.secure, compress.New(compress.Config{Level: compress.LevelDefault}))
 	s.app.Get("/", s.home)
 	s.app.Get("/r", s.openRoom)
 	s.app.Get("/r/:room", s.room)

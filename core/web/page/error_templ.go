@@ -36,7 +36,7 @@ func Error(f Failure) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = head(f.Frame, strconv.Itoa(f.Status)+" · Global Presence").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Head(f.Frame, strconv.Itoa(f.Status)+" · Global Presence").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -44,7 +44,7 @@ func Error(f Failure) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = globe().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Globe().Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

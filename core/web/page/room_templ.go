@@ -49,7 +49,7 @@ func Document(r Room) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = head(r.Frame, r.title()).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Head(r.Frame, r.title()).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -57,7 +57,7 @@ func Document(r Room) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = globe().Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Globe().Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -395,7 +395,7 @@ func footer(r Room) templ.Component {
 			templ_7745c5c3_Var19 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<footer class=\"bottom\"><section aria-labelledby=\"page_how\"><h2 id=\"page_how\">How it works</h2><p>What you do is written down first, then every open page of this room changes. If your connection is gone, what you press waits and is sent once. A part of the page that fails rests by itself, and the others carry on.</p></section><form method=\"get\" action=\"/r\" aria-labelledby=\"page_rooms\"><h2 id=\"page_rooms\">Another room</h2><p>A room has its own light, its own count and its own people. Any name opens one.</p><div class=\"field\"><input name=\"room\" required maxlength=\"64\" autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\" aria-label=\"Name of the room\" placeholder=\"kitchen\"> <button type=\"submit\">Open</button></div>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 30, "<footer class=\"bottom\"><section aria-labelledby=\"page_how\"><h2 id=\"page_how\">How it works</h2><p>What you do is written down first, then every open page of this room changes, in every region. A region that is cut off goes on by itself; when it is back, all agree. If your connection is gone, what you press waits and is sent once. A part of the page that fails rests by itself, and the others carry on.</p></section><form method=\"get\" action=\"/r\" aria-labelledby=\"page_rooms\"><h2 id=\"page_rooms\">Another room</h2><p>A room has its own light, its own count and its own people. Any name opens one.</p><div class=\"field\"><input name=\"room\" required maxlength=\"64\" autocomplete=\"off\" autocapitalize=\"none\" spellcheck=\"false\" aria-label=\"Name of the room\" placeholder=\"kitchen\"> <button type=\"submit\">Open</button></div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -407,7 +407,7 @@ func footer(r Room) templ.Component {
 			var templ_7745c5c3_Var20 string
 			templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(plugins.Home)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `core/web/page/room.templ`, Line: 101, Col: 53}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `core/web/page/room.templ`, Line: 102, Col: 53}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 			if templ_7745c5c3_Err != nil {
