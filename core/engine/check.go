@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -176,6 +177,18 @@ func (c *Change) check() error {
 		return fmt.Errorf("removed: only a register and a member can be")
 	case c.Cell.Removed && kind == plugins.Register && c.Cell.Value != "":
 		return fmt.Errorf("removed register with a value")
+	}
+	return nil
+}
+
+// siteName is what a site may be called: it stands in keys, ids of elements and
+// addresses.
+var siteName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
+
+// CheckSite reports whether s may name a site.
+func CheckSite(s string) error {
+	if !siteName.MatchString(s) {
+		return fmt.Errorf("site %q: want lower-case letters, digits and hyphens, starting with a letter, at most 32 characters", s)
 	}
 	return nil
 }

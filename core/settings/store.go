@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/region"
 )
 
@@ -59,7 +60,7 @@ func (s *Store) check(f *faults) {
 	default:
 		s.checkURLs(f)
 	}
-	if s.Site != "" && !validSite(s.Site) {
+	if s.Site != "" && engine.CheckSite(s.Site) != nil {
 		f.bad("site", s.Site, "lower-case letters, digits and hyphens, starting with a letter, at most 32 characters")
 	}
 }
@@ -122,18 +123,7 @@ func maskURL(s string) string {
 	return s
 }
 
-func validSite(s string) bool {
-	for i, r := range s {
-		letter := r >= 'a' && r <= 'z'
-		if !letter && (i == 0 || r != '-' && (r < '0' || r > '9')) {
-			return false
-		}
-	}
-	return len(s) <= 32
-}
-
-// SyncAfter and ForgetAfter are what SyncTimeout and PeerTimeout say, after the
-// check.
+// SyncAfter is what SyncTimeout says, after the check.
 func (s *Store) SyncAfter() time.Duration { return s.syncTimeout }
 
 // ForgetAfter is what PeerTimeout says, after the check.

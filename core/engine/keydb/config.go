@@ -70,8 +70,6 @@ type Config struct {
 	Registerer prometheus.Registerer
 }
 
-var siteName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-
 // withDefaults returns cfg with what was left out, and all that is wrong with it.
 func (cfg Config) withDefaults() (Config, error) {
 	cfg.LogEntries = cmp.Or(cfg.LogEntries, 1<<15)
@@ -93,8 +91,8 @@ func (cfg Config) withDefaults() (Config, error) {
 			errs = append(errs, fmt.Errorf("URL of the store to read from: %w", err))
 		}
 	}
-	if !siteName.MatchString(cfg.Site) {
-		errs = append(errs, fmt.Errorf("site %q: want lower-case letters, digits and hyphens, starting with a letter, at most 32 characters", cfg.Site))
+	if err := engine.CheckSite(cfg.Site); err != nil {
+		errs = append(errs, err)
 	}
 	if cfg.LogEntries < 0 {
 		errs = append(errs, fmt.Errorf("log of %d entries: want at least 1", cfg.LogEntries))

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/global-presence/presence/core/engine"
 )
 
 // Run keeps the wake-ups, tries servers that are away, and removes the members of
@@ -34,7 +36,7 @@ func (s *Store) Run(ctx context.Context, woken func(site string)) error {
 			},
 			message: func(_ context.Context, m *redis.Message) error {
 				name, ok := strings.CutPrefix(m.Channel, channel)
-				if ok && siteName.MatchString(name) {
+				if ok && engine.CheckSite(name) == nil {
 					s.metrics.wake()
 					s.notify.heard()
 					s.sites.add(name)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/global-presence/presence/core/engine"
 )
 
 // sites are the sites whose logs the store is known to hold.
@@ -41,7 +43,7 @@ func (s *Store) Sites(ctx context.Context) ([]string, error) {
 	err := s.read.do(ctx, func(ctx context.Context, c *redis.Client) error {
 		return scan(ctx, c, logPrefix+"*", func(keys []string) error {
 			for _, key := range keys {
-				if name := strings.TrimPrefix(key, logPrefix); siteName.MatchString(name) {
+				if name := strings.TrimPrefix(key, logPrefix); engine.CheckSite(name) == nil {
 					found[name] = true
 				}
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -83,8 +82,6 @@ type Engine struct {
 
 var _ engine.Engine = (*Engine)(nil)
 
-var siteName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-
 // Open returns an engine with the state that File holds. The caller closes it.
 func Open(cfg Config) (*Engine, error) {
 	if cfg.Site == "" {
@@ -131,8 +128,8 @@ func Open(cfg Config) (*Engine, error) {
 
 func (cfg Config) check() error {
 	var errs []error
-	if !siteName.MatchString(cfg.Site) {
-		errs = append(errs, fmt.Errorf("site %q: want lower-case letters, digits and hyphens, starting with a letter, at most 32 characters", cfg.Site))
+	if err := engine.CheckSite(cfg.Site); err != nil {
+		errs = append(errs, err)
 	}
 	if cfg.LogEntries < 0 {
 		errs = append(errs, fmt.Errorf("log of %d entries: want at least 1", cfg.LogEntries))

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/global-presence/presence/core/engine"
 )
 
 // Config sets up an Engine. Site and Store are required.
@@ -59,22 +60,11 @@ type Faults struct {
 	NoGate   bool // writes are let through at once
 }
 
-// name is what the name of a site has to match.
-var name = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
-
-// CheckName reports whether s may name a site.
-func CheckName(s string) error {
-	if !name.MatchString(s) {
-		return fmt.Errorf("site %q: want lower-case letters, digits and hyphens, starting with a letter, at most 32 characters", s)
-	}
-	return nil
-}
-
 func (cfg *Config) complete() error {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	errs := []error{CheckName(cfg.Site)}
+	errs := []error{engine.CheckSite(cfg.Site)}
 	if cfg.Store == nil {
 		errs = append(errs, errors.New("store: missing"))
 	}

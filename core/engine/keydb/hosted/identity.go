@@ -7,10 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/global-presence/presence/core/engine"
 )
 
 // Files of the data folder that tell whose it is.
@@ -18,9 +19,6 @@ const (
 	siteFile  = "site"
 	ownerFile = "owner"
 )
-
-// siteName is what a site may be called.
-var siteName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
 // Names is what a site's name is made of.
 type Names struct {
@@ -41,7 +39,7 @@ type Names struct {
 // region are two sites. Later calls return the same, whatever machine the folder
 // is on by then; that Names.Site is another is an error.
 func Identity(dir string, n Names) (string, error) {
-	if n.Site != "" && !siteName.MatchString(n.Site) {
+	if n.Site != "" && engine.CheckSite(n.Site) != nil {
 		return "", fmt.Errorf("site %q: want a lower-case letter, then at most 31 of a-z, 0-9 and -", n.Site)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -52,7 +50,7 @@ func Identity(dir string, n Names) (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return "", fmt.Errorf("read the site's name: %w", err)
-	case !siteName.MatchString(site):
+	case engine.CheckSite(site) != nil:
 		return "", fmt.Errorf("data folder %s: its file %q holds no name of a site: %.40q", dir, siteFile, site)
 	case n.Site != "" && n.Site != site:
 		return "", fmt.Errorf("site %q: the data folder %s belongs to site %q; leave --site out or use another folder", n.Site, dir, site)
@@ -67,7 +65,7 @@ func Identity(dir string, n Names) (string, error) {
 			site += "-" + end
 		}
 	}
-	if !siteName.MatchString(site) {
+	if engine.CheckSite(site) != nil {
 		return "", fmt.Errorf("region %q: no site can be named after it; choose a name with --site", n.Region)
 	}
 	if err := writeFile(dir, siteFile, site+"\n"); err != nil {
