@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -57,9 +58,7 @@ func (r *reader) Load(ctx context.Context, room string) ([]state.Cell, engine.Po
 	r.busy[room]--
 	all := engine.Positions{}
 	for _, p := range []engine.Positions{at, r.ends} {
-		for site, id := range p {
-			all[site] = id
-		}
+		maps.Copy(all, p)
 	}
 	if room == plugins.Home {
 		cells = append(cells, r.extra...)
@@ -69,10 +68,7 @@ func (r *reader) Load(ctx context.Context, room string) ([]state.Cell, engine.Po
 
 func (r *reader) Tail(ctx context.Context, from engine.Positions, deliver func([]engine.Delivery) error) error {
 	r.mu.Lock()
-	r.from = engine.Positions{}
-	for site, id := range from {
-		r.from[site] = id
-	}
+	r.from = maps.Clone(from)
 	r.mu.Unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
 	var mu sync.Mutex

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -165,8 +166,8 @@ func (d *Demo) Run(ctx context.Context) error {
 	}
 	<-ctx.Done()
 	var errs []error
-	for i := len(stops) - 1; i >= 0; i-- {
-		errs = append(errs, stops[i]())
+	for _, stop := range slices.Backward(stops) {
+		errs = append(errs, stop())
 	}
 	return errors.Join(errs...)
 }

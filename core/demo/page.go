@@ -73,7 +73,9 @@ func (p *page) run(ctx context.Context, ln net.Listener) error {
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop the page of the demo: %w", err), server.Close())
 	}
-	<-serving // http.ErrServerClosed
+	if serveErr := <-serving; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
 	return err
 }
 

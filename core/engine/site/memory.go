@@ -208,14 +208,6 @@ func restores(binary string, after state.ID, cells []state.Cell, events []string
 	return all
 }
 
-// higher returns the greater of two ids.
-func higher(a, b state.ID) state.ID {
-	if a.Compare(b) < 0 {
-		return b
-	}
-	return a
-}
-
 // lower returns the lesser of two ids.
 func lower(a, b state.ID) state.ID {
 	if a.Compare(b) < 0 {

@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -106,7 +107,7 @@ type storeError struct{ error }
 func (e storeError) Unwrap() error { return e.error }
 
 func isStore(err error) bool {
-	_, ok := err.(storeError)
+	_, ok := errors.AsType[storeError](err)
 	return ok
 }
 
