@@ -111,16 +111,20 @@ func validURL(s string) bool {
 	return err == nil && (u.Scheme == "redis" || u.Scheme == "rediss") && u.Hostname() != ""
 }
 
-// maskURL returns s without a password that it may hold.
+// maskURL returns s without a password that it may hold, however broken it is: what is
+// before the last '@', but for the scheme, and what is after a '?'.
 func maskURL(s string) string {
-	if u, err := url.Parse(s); err == nil {
-		return u.Redacted()
-	}
+	s, _, _ = strings.Cut(s, "?")
 	scheme, rest, ok := strings.Cut(s, "://")
-	if at := strings.LastIndexByte(rest, '@'); ok && at >= 0 {
-		return scheme + "://***" + rest[at:]
+	if !ok {
+		scheme, rest = "", s
+	} else {
+		scheme += "://"
 	}
-	return s
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		rest = "***" + rest[at:]
+	}
+	return scheme + rest
 }
 
 // SyncAfter is what SyncTimeout says, after the check.

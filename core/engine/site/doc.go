@@ -22,7 +22,9 @@
 //     store says that entries are gone, when its server was restarted, and after
 //     any change of a replication link, it is put back where the store holds
 //     nothing newer, as cells and as an entry of the log. Between a loss and its
-//     repair no counter can go wrong: a write carries the newest total.
+//     repair no counter goes wrong: a write carries the newest total that its
+//     binary has read or written. Where several binaries share a store, one of
+//     them may not have read the other's last write when the loss comes.
 //
 // # When the store cannot be reached
 //

@@ -31,9 +31,9 @@ type Engine struct {
 	started, running atomic.Bool
 	ended            chan struct{} // closed when Run ends
 
-	// writing holds a token during a write, and from a look at what is remembered until
-	// it has been put back: a member who left meanwhile would come back for good, since
-	// a store keeps nothing of who left.
+	// writing holds a token during a write, and while a piece of what is remembered is
+	// looked at and put back: a member who left meanwhile would come back for good,
+	// since a store keeps nothing of who left.
 	writing chan struct{}
 
 	mu      sync.Mutex

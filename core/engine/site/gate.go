@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,7 +26,7 @@ const margin = 2 * time.Minute
 const afterwards = 30 * time.Second
 
 // answerEvery is how often at most the calls of other sites are answered.
-const answerEvery = 2 * time.Second
+const answerEvery = 5 * time.Second
 
 // gate keeps writes from a store that may not hold its own history yet.
 type gate struct {
@@ -79,6 +80,7 @@ type guardian struct {
 	due      []time.Time // when to put back again
 	mended   time.Time   // when that was done last
 	answered time.Time   // when it was last done since another site had asked
+	failing  bool        // the last try to do that did
 	syncing  bool        // the store was not synced when last looked at
 	down     bool        // the store cannot be reached
 }
@@ -172,15 +174,19 @@ func (e *Engine) tend(ctx context.Context, g *guardian, now time.Time) {
 	if g.restarts {
 		moment = time.Time{}
 	}
-	err := e.putBack(ctx, moment, false)
+	err := e.restore(ctx, moment, false)
 	if err == nil && due {
 		err = e.call(ctx)
 	}
 	if err != nil {
 		e.called.Store(asked || e.called.Load())
-		e.log.LogAttrs(ctx, slog.LevelWarn, "remembered writes not put back, trying again", slog.Any("err", err))
+		if !g.failing {
+			e.log.LogAttrs(ctx, slog.LevelWarn, "remembered writes not put back, trying again", slog.Any("err", err))
+		}
+		g.failing = true
 		return
 	}
+	g.failing = false
 	if due {
 		g.due, g.mended = g.due[1:], now
 	}
@@ -203,7 +209,7 @@ func (e *Engine) admit(ctx context.Context, g *guardian, h Health, now time.Time
 	}
 	// What a restarted server lost comes back before anything is written after it.
 	if g.restarts {
-		if err := e.putBack(ctx, time.Time{}, true); err != nil {
+		if err := e.restore(ctx, time.Time{}, true); err != nil {
 			e.gate.set(fmt.Errorf("%w: putting back remembered writes: %w", engine.ErrUnavailable, err))
 			return false
 		}
@@ -219,7 +225,8 @@ func (e *Engine) admit(ctx context.Context, g *guardian, h Health, now time.Time
 	return true
 }
 
-// mend puts back what the log has lost under this binary's hands.
+// mend puts back what the log has lost under this binary's hands. The caller holds the
+// token of writing.
 func (e *Engine) mend(ctx context.Context) error {
 	h, err := e.store.Health(ctx)
 	if err != nil {
@@ -230,7 +237,7 @@ func (e *Engine) mend(ctx context.Context) error {
 		e.gate.set(err) // the guard opens it
 		return err
 	}
-	return e.restore(ctx, time.Time{}, true)
+	return e.restoreWith(ctx, time.Time{}, true, func(piece func() error) error { return piece() })
 }
 
 // call asks the other sites to put back what a resync may have taken from this
@@ -255,31 +262,43 @@ func (e *Engine) writer() string {
 	return ""
 }
 
-// putBack restores while nothing is written. The store bounds how long it waits.
-func (e *Engine) putBack(ctx context.Context, moment time.Time, withEvents bool) error {
-	e.writing <- struct{}{}
-	defer func() { <-e.writing }()
-	return e.restore(ctx, moment, withEvents)
+// restore puts back what was noted since a moment; the events go with it where the
+// log itself has lost them. Others may write in between, but not during a piece.
+func (e *Engine) restore(ctx context.Context, moment time.Time, withEvents bool) error {
+	return e.restoreWith(ctx, moment, withEvents, func(piece func() error) error {
+		e.writing <- struct{}{}
+		defer func() { <-e.writing }()
+		return piece()
+	})
 }
 
-// restore puts back what was noted since a moment; the events go with it where the
-// log itself has lost them.
-func (e *Engine) restore(ctx context.Context, moment time.Time, withEvents bool) error {
+// restoreWith is restore, each piece of it done by alone. A piece leaves out what was
+// overtaken since: a member who has left meanwhile would come back for good.
+func (e *Engine) restoreWith(ctx context.Context, moment time.Time, withEvents bool, alone func(piece func() error) error) error {
 	if e.cfg.Faults.NoRepair {
 		return nil
 	}
-	binary := e.writer()
-	cells, events := e.memory.since(moment, binary)
+	cells, events := e.memory.since(moment, e.writer())
 	if !withEvents {
 		events = nil
 	}
 	start := time.Now()
-	for _, r := range restores(binary, e.memory.highest(), cells, events) {
-		done, err := e.store.Restore(ctx, r)
+	for _, r := range restores(e.writer(), e.memory.highest(), cells, events) {
+		err := alone(func() error {
+			r.Cells = slices.DeleteFunc(r.Cells, e.memory.overtaken)
+			if len(r.Cells) == 0 && len(r.Events) == 0 {
+				return nil
+			}
+			r.After = e.memory.highest()
+			done, err := e.store.Restore(ctx, r)
+			if err == nil {
+				e.memory.note(engine.Entry{ID: done.ID, Restores: true}, time.Now())
+			}
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		e.memory.note(engine.Entry{ID: done.ID, Restores: true}, time.Now())
 	}
 	if len(cells) > 0 || len(events) > 0 {
 		e.metrics.restored(len(cells))

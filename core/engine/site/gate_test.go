@@ -133,7 +133,7 @@ func TestEngine_restarted(t *testing.T) {
 		if calls[0] != "restore" {
 			t.Errorf("store was asked to %v, want to restore first", calls)
 		}
-		if diff := cmp.Diff([]string{"clicks=2", "words=x", "a=2", "e1", "e2"}, values(restores[:1])); diff != "" {
+		if diff := cmp.Diff([]string{"clicks=2", "a=2", "words=x", "e1", "e2"}, values(restores[:1])); diff != "" {
 			t.Errorf("restored (-want +got):\n%s", diff)
 		}
 		if after := restores[0].After; after.IsZero() {

@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -85,9 +86,9 @@ func (m *memory) note(e engine.Entry, now time.Time) {
 	m.forget(now)
 }
 
-// cellSize is about what a remembered cell takes.
+// cellSize is about what a remembered cell takes: in its entry, and among the newest.
 func cellSize(c state.Cell) int {
-	return 160 + len(c.Room) + len(c.Feature) + len(c.Field) + len(c.Key) + len(c.Value)
+	return 320 + len(c.Room) + len(c.Feature) + len(c.Field) + len(c.Key) + len(c.Value)
 }
 
 // forget drops what is too old or too much; m.mu is held.
@@ -134,20 +135,41 @@ func (m *memory) totals(changes []engine.Change) []state.Cell {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var cells []state.Cell
+	var asked map[state.Address]bool
 	for i := range changes {
 		if changes[i].Cell.Kind != plugins.Counter {
 			continue
 		}
-		c, ok := m.newest[changes[i].Cell.Address()]
-		if ok && !slices.ContainsFunc(cells, func(d state.Cell) bool { return d.Address() == c.Address() }) {
+		address := changes[i].Cell.Address()
+		if asked[address] {
+			continue
+		}
+		if asked == nil {
+			asked = map[state.Address]bool{}
+		}
+		asked[address] = true
+		if c, ok := m.newest[address]; ok {
 			cells = append(cells, c)
 		}
 	}
 	return cells
 }
 
+// overtaken reports whether something newer than a cell of since is known by now, which
+// is in the store already. Items of lists never are.
+func (m *memory) overtaken(c state.Cell) bool {
+	if c.Kind == plugins.List {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	newest, ok := m.newest[c.Address()]
+	return ok && newest.Stamp != c.Stamp
+}
+
 // since returns the newest cell of each address that was noted at or after a moment,
-// all items of lists among them, in the order of their stamps, and the events. Of
+// and the events. Lists come last, one after the other, each with all its items in the
+// order of their stamps. Of
 // members it returns only those that binary wrote: the others' are for them to put
 // back, or gone with them.
 func (m *memory) since(moment time.Time, binary string) (cells []state.Cell, events []string) {
@@ -168,18 +190,41 @@ func (m *memory) since(moment time.Time, binary string) (cells []state.Cell, eve
 		}
 	}
 	slices.SortFunc(cells, func(a, b state.Cell) int { return a.Stamp.Compare(b.Stamp) })
-	return newestItems(cells), events
+	return byList(newestItems(cells)), events
+}
+
+// list names a list of the site.
+type list struct{ room, feature, field string }
+
+func listOf(c state.Cell) (l list, ok bool) {
+	return list{c.Room, c.Feature, c.Field}, c.Kind == plugins.List
+}
+
+// byList puts the items of lists behind all else, list by list.
+func byList(cells []state.Cell) []state.Cell {
+	slices.SortStableFunc(cells, func(a, b state.Cell) int {
+		l, aIn := listOf(a)
+		k, bIn := listOf(b)
+		switch {
+		case !aIn && !bIn:
+			return 0
+		case aIn != bIn && bIn:
+			return -1
+		case aIn != bIn:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(l.room, k.room), cmp.Compare(l.feature, k.feature), cmp.Compare(l.field, k.field))
+	})
+	return cells
 }
 
 // newestItems drops the items of lists that no list could hold any more: all but
 // the newest plugins.MaxListSize of each.
 func newestItems(cells []state.Cell) []state.Cell {
-	type list struct{ room, feature, field string }
 	count := map[list]int{}
 	kept := make([]state.Cell, 0, len(cells))
 	for _, c := range slices.Backward(cells) {
-		if c.Kind == plugins.List {
-			l := list{c.Room, c.Feature, c.Field}
+		if l, in := listOf(c); in {
 			if count[l]++; count[l] > plugins.MaxListSize {
 				continue
 			}
@@ -190,6 +235,10 @@ func newestItems(cells []state.Cell) []state.Cell {
 	return kept
 }
 
+// listsAtOnce is how many lists one write may put back. A store reads and writes each
+// whole.
+const listsAtOnce = 16
+
 // restores splits what is to be put back into writes of a size that a store takes
 // gladly.
 func restores(binary string, after state.ID, cells []state.Cell, events []string) []Restore {
@@ -197,7 +246,13 @@ func restores(binary string, after state.ID, cells []state.Cell, events []string
 	var all []Restore
 	for len(cells) > 0 || len(events) > 0 {
 		n, size := 0, 0
+		lists := map[list]bool{}
 		for n < min(len(cells), engine.MaxBatchChanges/2) && size < maxBytes {
+			if l, in := listOf(cells[n]); in {
+				if lists[l] = true; len(lists) > listsAtOnce {
+					break
+				}
+			}
 			size += cellSize(cells[n])
 			n++
 		}
