@@ -26,7 +26,7 @@ const margin = 2 * time.Minute
 const afterwards = 30 * time.Second
 
 // answerEvery is how often at most the calls of other sites are answered.
-const answerEvery = 5 * time.Second
+const answerEvery = 2 * time.Second
 
 // gate keeps writes from a store that may not hold its own history yet.
 type gate struct {
