@@ -118,7 +118,7 @@ func (s *serve) Run(ctx context.Context, c console) error {
 	}
 	log := s.Logger(c.err)
 	registry := prometheus.NewRegistry()
-	store, err := storage.Open(ctx, s.Store, storage.Options{Machine: os.Getenv("FLY_MACHINE_ID"), Version: buildVersion(), Logger: log, Registerer: registry})
+	store, err := storage.Open(ctx, s.Store, storage.Options{Machine: os.Getenv("FLY_MACHINE_ID"), Version: buildVersion(), StopTimeout: s.StopAfter(), Logger: log, Registerer: registry})
 	if err != nil {
 		return err
 	}
@@ -136,8 +136,8 @@ func (s *serve) Run(ctx context.Context, c console) error {
 
 // demonstrate shows regions side by side.
 type demonstrate struct {
-	Regions []string `env:"PRESENCE_REGIONS" default:"iad,lhr,syd" placeholder:"CODE" help:"Codes of the regions, 2 to 6 (default ${default})."`
-	Listen  string   `env:"PRESENCE_LISTEN" default:":8080" placeholder:"ADDR" help:"Address of the page, host:port; the regions take the ports after it (default ${default})."`
+	Regions []string `default:"iad,lhr,syd" placeholder:"CODE" help:"Codes of the regions, 2 to 6 (default ${default})."`
+	Listen  string   `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the page, host:port; the regions take the ports after it (default ${default})."`
 
 	settings.Log
 }

@@ -163,6 +163,11 @@ func TestRun_WrongFlags_Together(t *testing.T) {
 		args []string
 		want []string // how the lines go on after "presence: --"
 	}{
+		{"memory with a store", []string{"--engine=memory", "--keydb=redis://:hunter2@db"}, []string{`keydb (PRESENCE_KEYDB) is "redis://***@db"; want nothing with --engine memory`}},
+		{"peers and no store", []string{"--peers=a:1", "--keydb-read=redis://db"}, []string{
+			`keydb-read (PRESENCE_KEYDB_READ) is "redis://db"; want nothing without --keydb`,
+			`peers (PRESENCE_PEERS) is "a:1"; want nothing without --keydb`,
+		}},
 		{"keydb without a server", []string{"--engine=keydb"}, []string{`keydb (PRESENCE_KEYDB) is ""; want the server's address`}},
 		{"a URL and what only a hosted one has", []string{"--keydb=redis://db", "--data=x", "--peers=a:1,b:2"}, []string{
 			`data (PRESENCE_DATA) is "x"; want nothing with --keydb URL`,

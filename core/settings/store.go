@@ -55,6 +55,7 @@ func (s *Store) check(f *faults) {
 	switch {
 	case s.Engine != "keydb":
 		s.checkData(f)
+		s.checkMemory(f)
 	case s.KeyDB == Hosted:
 		s.checkHosted(f)
 	default:
@@ -73,7 +74,26 @@ func (s *Store) checkData(f *faults) {
 	}
 }
 
+// checkMemory keeps somebody who forgot --keydb from a region that is alone.
+func (s *Store) checkMemory(f *faults) {
+	const want = "nothing without --keydb: the engine is memory, one region alone"
+	if s.KeyDB != "" {
+		f.bad("keydb", maskURL(s.KeyDB), "nothing with --engine memory, or --engine keydb")
+	}
+	if s.KeyDBRead != "" {
+		f.bad("keydb-read", maskURL(s.KeyDBRead), want)
+	}
+	if len(s.Peers) > 0 {
+		f.bad("peers", strings.Join(s.Peers, ","), want)
+	}
+}
+
 func (s *Store) checkHosted(f *faults) {
+	// The image says hosted, so that whoever names a server by the other variable
+	// would host one without knowing.
+	if other := os.Getenv("KEYDB_URL"); other != "" && other != Hosted {
+		f.bad("keydb", Hosted, "one store, but KEYDB_URL names "+maskURL(other)+": unset it, or give that URL as PRESENCE_KEYDB, with PRESENCE_DATA empty")
+	}
 	if s.Data == "" {
 		f.bad("data", s.Data, "the folder where the hosted KeyDB keeps its data")
 	} else if st, err := os.Stat(s.Data); err == nil && !st.IsDir() {

@@ -51,10 +51,11 @@ func TestFeature_Render_sites(t *testing.T) {
 	for i := range 100 {
 		s := plugins.Site{Name: fmt.Sprintf("site-of-a-long-name-number-%03d", i), Region: "lhr"}
 		for k := range 100 {
-			s.Pings = append(s.Pings, ping(fmt.Sprintf("site-of-a-long-name-number-%03d", k), 123_456))
+			s.Pings = append(s.Pings, ping(fmt.Sprintf("site-of-a-long-name-number-%03d", k), 12_345_678))
 		}
 		many = append(many, s)
 	}
+	many[97] = plugins.Site{Name: "yyz", Region: "yyz", CutOff: silent.CutOff}
 	changed := []plugins.Change{{Field: "sites"}}
 	for _, tt := range []struct {
 		name  string
@@ -82,9 +83,13 @@ func TestFeature_Render_sites(t *testing.T) {
 		if err != nil || len(got) != 1 || markup.Fragments("regions", got) != nil {
 			t.Fatalf("Render of 100 sites: %d fragments, %v, %v", len(got), err, markup.Fragments("regions", got))
 		}
-		if !strings.Contains(got[0].HTML, "80 more sites are not shown.") {
+		if !strings.Contains(got[0].HTML, "65 more sites are not shown.") {
 			t.Errorf("nothing says that sites are left out:\n%s", got[0].HTML)
 		}
+		if !strings.Contains(got[0].HTML, "<code>yyz</code>") || strings.Count(got[0].HTML, "<tr>") != 1+35 {
+			t.Errorf("%d rows, want 35 and the names, and yyz, which is cut off, among them", strings.Count(got[0].HTML, "<tr>"))
+		}
+		t.Logf("%d bytes", len(got[0].HTML))
 	})
 }
 

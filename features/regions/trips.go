@@ -10,9 +10,10 @@ import (
 	"github.com/global-presence/presence/plugins"
 )
 
-// maxSites is how many sites the matrix shows: no page has the width for more, and
-// no fragment the bytes for many more.
-const maxSites = 20
+// maxSites is how many sites the matrix shows: as many as Fly has had regions, and
+// about what fits into one fragment. Where there are more, those that are cut off are
+// all among them, as far as they go.
+const maxSites = 35
 
 // matrix is the round trips between sites: a row for each site that measures them, a
 // column for each that they go to, both by name.
@@ -43,7 +44,7 @@ func trips(sites []plugins.Site) matrix {
 		return m
 	}
 	m.more = max(0, len(sites)-maxSites)
-	sites = sites[:len(sites)-m.more]
+	sites = choose(sites)
 	for _, s := range sites {
 		m.columns = append(m.columns, s.Name)
 	}
@@ -68,6 +69,31 @@ func trips(sites []plugins.Site) matrix {
 		m.rows = append(m.rows, r)
 	}
 	return m
+}
+
+// choose returns maxSites of sites at most, in their order: first those that are cut
+// off, which people must hear of, then the others.
+func choose(sites []plugins.Site) []plugins.Site {
+	cut := 0
+	for _, s := range sites {
+		if !s.CutOff.IsZero() {
+			cut++
+		}
+	}
+	cut = min(cut, maxSites)
+	heard := maxSites - cut
+	var chosen []plugins.Site
+	for _, s := range sites {
+		left := &heard
+		if !s.CutOff.IsZero() {
+			left = &cut
+		}
+		if *left > 0 {
+			*left--
+			chosen = append(chosen, s)
+		}
+	}
+	return chosen
 }
 
 // milliseconds returns d as people read it: "0.6", "9.9", "74".

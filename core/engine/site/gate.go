@@ -302,7 +302,11 @@ func (e *Engine) restoreWith(ctx context.Context, moment time.Time, withEvents b
 	}
 	if len(cells) > 0 || len(events) > 0 {
 		e.metrics.restored(len(cells))
-		e.log.LogAttrs(ctx, slog.LevelInfo, "remembered writes put back",
+		level := slog.LevelDebug // after a change of a link, in case it was lost
+		if withEvents {
+			level = slog.LevelInfo // it was
+		}
+		e.log.LogAttrs(ctx, level, "remembered writes put back",
 			slog.Int("cells", len(cells)), slog.Int("events", len(events)), slog.Duration("took", time.Since(start)))
 	}
 	return nil
