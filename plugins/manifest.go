@@ -69,12 +69,19 @@ type EventType struct {
 //
 //	{Keys: "shop:*:stock", Event: "restocked", Room: "product-*"}
 //
-// Of the host processes that see a key change, one tells the feature. It tells at
-// least once what a key ended up as: a change may be told again, and changes of
-// one key that come faster than the feature handles them are told as the last of
-// them. So Handle says what the key means now ([Set]), not what happened to it
-// ([Add]). Every key that exists, and every one named in full that does not, is
-// told when the host starts and again whenever changes may have been missed.
+// Of the host processes that see a key change and run the feature, one tells it; while
+// they change over, or are cut off from each other, perhaps two. It tells at least
+// once what a key ended up as: a change may be told again, and changes of one key
+// that come faster than the feature handles them are told as the last of them. So
+// Handle says what the key means now ([Set]), not what happened to it ([Add]). A
+// change with which the feature fails three times is given up.
+//
+// Every key that exists, and every one named in full that does not, is told when the
+// host starts and again whenever changes may have been missed. So is the end of a key
+// that a '*' matched, if the process that tells had seen it before: what a '*' matched
+// and was deleted while no process of the host ran is not told of, and neither is
+// what went unnoticed beyond 100,000 keys a feature. Name a key in full, or let what
+// you show of it age, where that matters.
 //
 // [Event.Fields] of such an event are
 //

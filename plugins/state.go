@@ -99,10 +99,12 @@ type Site struct {
 	// several. Region is the code of the region.
 	Name, Region string
 
-	// CutOff is when the site was last heard, in UTC to the second by this
-	// region's clock, if it has been silent since for three beats of a second
-	// each. It is zero while the site is heard. A site that is silent for a day is
-	// no longer among the sites.
+	// CutOff is when the last beat that was read of the site was written, in UTC to
+	// the second by this region's clock, if it has been silent since for three beats
+	// of a second each. It is off by as much as the site's clock is where that is
+	// slow and the site had not heard of others. It is zero while the site is heard.
+	// A site that is silent for a day is no longer among the sites, and neither is
+	// one whose log no longer tells of it when this region's process starts.
 	CutOff time.Time
 
 	// Pings are the round trips that the site has measured, ordered by To, none
@@ -116,9 +118,10 @@ type Ping struct {
 	// To is the name of the other site.
 	To string
 
-	// RTT is to the microsecond: the median of the last few. New figures come at
-	// most every five seconds, and only if one of them has moved by more than a
-	// tenth and a millisecond.
+	// RTT is to the microsecond: the median of the last three, which are measured
+	// about every five seconds. New figures come at most every five seconds, or
+	// every second for each site where that is longer, and only if one of them has
+	// moved by more than a tenth and a millisecond.
 	RTT time.Duration
 }
 

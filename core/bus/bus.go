@@ -106,6 +106,8 @@ type Bus struct {
 	applied *progress
 
 	unwritten time.Time     // since when presence has not been written; of writePresence
+	beats     int           // that were written; of writePresence
+	hurry     chan struct{} // holds a token when the first beat is to be tried again
 	reloads   chan struct{} // has a token for each room that is loaded again
 
 	order    []string // names in page order
@@ -122,6 +124,9 @@ type Bus struct {
 	// leasing is held from a change of the leases or the sites until every room knows
 	// it. It is taken before all other locks.
 	leasing sync.Mutex
+
+	early     map[string]engine.Delivery // the newest beat of each binary, until hearSelf, then nil; guarded by leasing
+	heardSelf chan struct{}              // closed by hearSelf
 
 	caughtUp atomic.Bool // the logs have been read to where they were at the start
 	unheard  sync.Once   // told that watched keys cannot be had
@@ -156,11 +161,15 @@ func New(cfg Config) (*Bus, error) {
 		rooms:    map[string]*room{},
 		schema:   state.Schema{},
 		joins:    newJoins(),
-		pings:    newPings(),
-		reloads:  make(chan struct{}, maxReloads),
+		pings:    newPings(tellEvery * cfg.Beat),
+		hurry:    make(chan struct{}, 1),
+		early:    map[string]engine.Delivery{},
+
+		heardSelf: make(chan struct{}),
+		reloads:   make(chan struct{}, maxReloads),
 	}
-	b.leases = newLeases(b.binary, cfg.Engine.Site(), cfg.Region)
-	b.sites = newSites(cfg.Engine.Site(), cfg.Region)
+	b.leases = newLeases(b.binary, cfg.Engine.Site(), cfg.Region, cfg.Beat)
+	b.sites = newSites(cfg.Engine.Site(), cfg.Region, leaseBeats*cfg.Beat)
 	b.metrics = newMetrics(cfg.Registerer, b)
 	for _, f := range cfg.Features {
 		if b.features[f.Name] != nil {

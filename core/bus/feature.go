@@ -24,6 +24,8 @@ type feature struct {
 	known bool // it has been up
 	m     plugins.Manifest
 
+	watching time.Time // since when its watches are heard; zero while they are not
+
 	complaint   string // the last error that was logged of a render
 	complaintAt time.Time
 }
@@ -48,6 +50,24 @@ func (f *feature) isUp() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.up
+}
+
+// setWatching notes that the feature's watches are heard from now on, or are not.
+func (f *feature) setWatching(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !on {
+		f.watching = time.Time{}
+	} else if f.watching.IsZero() {
+		f.watching = time.Now()
+	}
+}
+
+// hears reports whether the feature's watches have been heard for that long.
+func (f *feature) hears(long time.Duration) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.watching.IsZero() && time.Since(f.watching) >= long
 }
 
 // manifest returns the feature's manifest, if it has ever been up.

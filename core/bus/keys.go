@@ -17,6 +17,7 @@ type keys struct {
 	mu    sync.Mutex
 	last  map[changedKey]change
 	order []changedKey  // those of last, oldest first
+	next  func() string // makes the ids of their events
 	wake  chan struct{} // holds a token when there may be something to tell
 	space chan struct{} // holds a token when there may be room again
 }
@@ -27,10 +28,11 @@ type changedKey struct{ pattern, key string }
 type change struct {
 	engine.KeyChange
 	at time.Time // when it was heard
+	id string    // of its event, the same each time it is told
 }
 
-func newKeys() *keys {
-	return &keys{last: map[changedKey]change{}, wake: make(chan struct{}, 1), space: make(chan struct{}, 1)}
+func newKeys(next func() string) *keys {
+	return &keys{next: next, last: map[changedKey]change{}, wake: make(chan struct{}, 1), space: make(chan struct{}, 1)}
 }
 
 // add notes a change. Where there is no room it waits for some until ctx ends, or,
@@ -49,7 +51,7 @@ func (k *keys) add(ctx context.Context, c engine.KeyChange, mayForget func() boo
 			if !waits {
 				k.order = append(k.order, at)
 			}
-			k.last[at] = change{c, time.Now()}
+			k.last[at] = change{c, time.Now(), k.next()}
 			k.mu.Unlock()
 			notify(k.wake)
 			return

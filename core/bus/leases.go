@@ -1,9 +1,8 @@
 package bus
 
 import (
-	"context"
-	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,42 +17,123 @@ const leaseBeats = 3
 type beater struct {
 	site, region string
 	at           time.Time     // of the last beat, by the local clock
-	pings        []engine.Ping // as the last beat tells them
+	tells        []string      // as the last beat says
+	pings        []engine.Ping // as the last beat with any tells them
+	pinged       time.Time     // when that was
 }
 
 // leases tells which binaries beat.
 type leases struct {
-	own string // always live here: its sockets are ours
+	own     string // always live here: its sockets are ours
+	ownSite string
+	beat    time.Duration // between two beats
 
-	mu    sync.Mutex
-	heard map[string]beater // by binary; own is among them
-	since time.Time         // when this binary began to hear all others; zero before
+	mu      sync.Mutex
+	heard   map[string]beater // by binary; own is among them
+	rhythms map[string]rhythm // of binaries whose beats were read of late, by name
+	since   time.Time         // when this binary began to hear all others; zero before
+	clock   logClock
 }
 
-func newLeases(own, site, region string) *leases {
-	return &leases{own: own, heard: map[string]beater{own: {site: site, region: region}}}
+func newLeases(own, site, region string, beat time.Duration) *leases {
+	return &leases{
+		own: own, ownSite: site, beat: beat,
+		heard:   map[string]beater{own: {site: site, region: region}},
+		rhythms: map[string]rhythm{},
+	}
 }
 
-// beat notes that a binary is alive and reports whether that is news.
-func (l *leases) beat(binary string, b beater) bool {
+// rhythm is how the beats of a binary come in.
+type rhythm struct {
+	at     time.Time // when the last one was read
+	steady int       // how often of late one came about a beat after the one before
+}
+
+// A binary whose beats came in at their pace twice is alive, whatever its ids say.
+// The beats of a backlog come all at once, or after a long silence.
+const (
+	isSteady  = 2
+	maxSteady = 3
+)
+
+// length is how long a binary counts as alive after a beat.
+func (l *leases) length() time.Duration { return leaseBeats * l.beat }
+
+// note takes the id of an entry that was read at that moment.
+func (l *leases) note(id state.ID, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, known := l.heard[binary]
+	l.clock.note(id, now)
+}
+
+// age returns how old an entry is.
+func (l *leases) age(id state.ID, now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clock.age(id, now)
+}
+
+// paced notes that a beat was read at that moment and reports whether it is known by
+// the pace of its binary's beats that it has just been written.
+func (l *leases) paced(binary string, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r, known := l.rhythms[binary]
+	switch after := now.Sub(r.at); {
+	case !known || after > l.length():
+		r.steady = 0
+	case after < l.beat/2:
+		r.steady = max(0, r.steady-1)
+	default:
+		r.steady = min(maxSteady, r.steady+1)
+	}
+	r.at = now
+	l.rhythms[binary] = r
+	return r.steady >= isSteady
+}
+
+// take notes that a binary is alive and reports whether that is news.
+func (l *leases) take(binary string, b beater) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old, known := l.heard[binary]
+	if known && b.at.Before(old.at) {
+		return false
+	}
+	switch {
+	case len(b.pings) > 0:
+		b.pinged = b.at
+	case b.at.Sub(old.pinged) <= 2*tellEvery*l.beat+l.length():
+		b.pings, b.pinged = old.pings, old.pinged
+	}
 	l.heard[binary] = b
 	return !known
 }
 
-// expire forgets and returns the binaries that were not heard of for that long.
-func (l *leases) expire(after time.Duration) []string {
+// leave forgets a binary that says goodbye and reports whether that is news.
+func (l *leases) leave(binary string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, known := l.heard[binary]; !known || binary == l.own {
+		return false
+	}
+	delete(l.heard, binary)
+	return true
+}
+
+// expire forgets and returns the binaries that were not heard of for the length of a
+// lease.
+func (l *leases) expire() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var gone []string
 	for binary, b := range l.heard {
-		if binary != l.own && time.Since(b.at) > after {
+		if binary != l.own && time.Since(b.at) > l.length() {
 			gone = append(gone, binary)
 			delete(l.heard, binary)
 		}
 	}
+	maps.DeleteFunc(l.rhythms, func(_ string, r rhythm) bool { return time.Since(r.at) > l.length() })
 	return gone
 }
 
@@ -71,87 +151,56 @@ func (l *leases) listening() {
 	l.since = time.Now()
 }
 
-// leads reports whether this binary is the one that does what only one should: the
-// first by site and name among those that beat. It must have listened for as long as
-// a lease lasts to know. Binaries that are cut off from each other lead each on its
-// side, and for a moment none may lead.
-func (l *leases) leads(after time.Duration) bool {
+// speaks reports whether a binary is the one that measures round trips for its site:
+// the first by name among those that beat there.
+func (l *leases) speaks(binary string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.since.IsZero() || time.Since(l.since) < after {
+	b, alive := l.heard[binary]
+	if !alive {
 		return false
 	}
-	site := l.heard[l.own].site
-	for binary, b := range l.heard {
-		if b.site < site || b.site == site && binary < l.own {
+	for other, o := range l.heard {
+		if o.site == b.site && other < binary {
 			return false
 		}
 	}
 	return true
 }
 
-// lease is how long a binary counts as alive after a beat.
-func (b *Bus) lease() time.Duration { return leaseBeats * b.cfg.Beat }
-
-// hear takes a beat that was read from the log at that moment.
-func (b *Bus) hear(d engine.Delivery, now time.Time) {
-	own := b.cfg.Engine.Site()
-	if d.Site != own {
-		b.pings.read(d, own, now)
+// leads reports whether this binary, which can, is the one that tells a feature of
+// watched keys: the first by site and name among those that beat and can. It must
+// have listened for as long as a lease lasts to know. Binaries that are cut off from
+// each other lead each on its side, and for a moment none may lead, or two.
+func (l *leases) leads(feature string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.knowsAll() {
+		return false
 	}
-	at := now
-	if !b.caughtUp.Load() {
-		// What was written before this binary started is as old as its id says. By a
-		// clock that is wrong it lasts until the next beat.
-		at = now.Add(-max(0, now.Sub(d.ID.Time())))
+	for binary, b := range l.heard {
+		first := b.site < l.ownSite || b.site == l.ownSite && binary < l.own
+		if first && slices.Contains(b.tells, feature) {
+			return false
+		}
 	}
-	b.leasing.Lock()
-	defer b.leasing.Unlock()
-	b.sites.heard(d.Site, d.Beat.Region, at)
-	if now.Sub(at) > b.lease() {
-		return
-	}
-	if b.leases.beat(d.Binary, beater{d.Site, d.Beat.Region, at, d.Beat.Pings}) {
-		b.setLive(d.Binary, true)
-		b.showSites(now)
-	}
+	return true
 }
 
-// expireLeases ends the leases of binaries that missed three beats.
-func (b *Bus) expireLeases(ctx context.Context) {
-	b.leasing.Lock()
-	defer b.leasing.Unlock()
-	for _, binary := range b.leases.expire(b.lease()) {
-		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "binary stopped beating", slog.String("binary", binary))
-		b.setLive(binary, false)
+// led reports whether another binary may tell a feature of watched keys.
+func (l *leases) led(feature string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.knowsAll() {
+		return true
 	}
-	b.showSites(time.Now())
+	for binary, b := range l.heard {
+		if binary != l.own && slices.Contains(b.tells, feature) {
+			return true
+		}
+	}
+	return false
 }
 
-// setLive tells every room; b.leasing is held.
-func (b *Bus) setLive(binary string, live bool) {
-	for _, r := range b.loadedRooms() {
-		b.touch(r, func() []state.Change { return r.state.SetLive(binary, live) })
-	}
-}
-
-// showSites tells every room of the sites if there is news of them; b.leasing is
-// held.
-func (b *Bus) showSites(now time.Time) {
-	if !b.caughtUp.Load() {
-		return // the beats read so far may be old ones
-	}
-	live := b.leases.live()
-	beats := map[string]bool{}
-	for _, x := range live {
-		beats[x.site] = true
-	}
-	b.pings.keep(beats)
-	sites, news := b.sites.renew(now, live)
-	if !news {
-		return
-	}
-	for _, r := range b.loadedRooms() {
-		b.touch(r, func() []state.Change { return r.state.SetSites(sites) })
-	}
-}
+// knowsAll reports whether all binaries that beat have been heard; l.mu is held.
+func (l *leases) knowsAll() bool { return !l.since.IsZero() && time.Since(l.since) >= l.length() }

@@ -12,15 +12,21 @@ import (
 )
 
 const (
+	// tellEvery says that one beat in so many holds answers and round trips, and
+	// tellFirst which of them is the first: a page shows new figures every five
+	// seconds, and the store keeps less.
+	tellEvery = 5
+	tellFirst = 2
+
 	// maxTrip is the longest round trip there is. What answers later was held up by
 	// a cut, which is told as one.
 	maxTrip = 10 * time.Second
 
 	// pingSamples is of how many round trips the median is told, so that a single
 	// slow one is not seen.
-	pingSamples = 5
+	pingSamples = 3
 
-	// maxUnanswered is how many binaries' beats may wait for an answer. It is far
+	// maxUnanswered is how many sites' beats may wait for an answer. It is far
 	// above what a beat can answer.
 	maxUnanswered = 16 * engine.MaxHeard
 )
@@ -28,9 +34,11 @@ const (
 // pings measures round trips by means of the beats, as [engine.Beat] says. All its
 // times are of the local monotonic clock.
 type pings struct {
+	pause time.Duration // between two beats that tell
+
 	mu         sync.Mutex
 	sent       []sentBeat          // own beats that an answer may come to, oldest first
-	unanswered map[string]readBeat // the newest beat of each binary of another site
+	unanswered map[string]readBeat // the newest beat of the binary that speaks for a site, by other site
 	samples    map[string][]int64  // the newest round trips by site in µs, newest last
 }
 
@@ -40,13 +48,12 @@ type sentBeat struct {
 }
 
 type readBeat struct {
-	site string
-	id   state.ID
-	at   time.Time
+	id state.ID
+	at time.Time
 }
 
-func newPings() *pings {
-	return &pings{unanswered: map[string]readBeat{}, samples: map[string][]int64{}}
+func newPings(pause time.Duration) *pings {
+	return &pings{pause: pause, unanswered: map[string]readBeat{}, samples: map[string][]int64{}}
 }
 
 // wrote notes that the own beat that was given to the engine at that time became
@@ -54,18 +61,25 @@ func newPings() *pings {
 func (p *pings) wrote(id state.ID, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.sent = slices.DeleteFunc(p.sent, func(s sentBeat) bool { return at.Sub(s.at) > maxTrip })
+	p.sent = slices.DeleteFunc(p.sent, func(s sentBeat) bool { return at.Sub(s.at) > maxTrip+2*p.pause })
 	p.sent = append(p.sent, sentBeat{id.String(), at})
 }
 
-// read notes that a beat of another site was read at that time, and takes the
-// answers in it to beats of the site own.
-func (p *pings) read(d engine.Delivery, own string, at time.Time) {
+// read notes that a beat of the binary that speaks for another site was read at that
+// time.
+func (p *pings) read(d engine.Delivery, at time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, known := p.unanswered[d.Binary]; known || len(p.unanswered) < maxUnanswered {
-		p.unanswered[d.Binary] = readBeat{d.Site, d.ID, at}
+	if _, known := p.unanswered[d.Site]; known || len(p.unanswered) < maxUnanswered {
+		p.unanswered[d.Site] = readBeat{d.ID, at}
 	}
+}
+
+// answered takes what a beat of another site that was read at that time answers to
+// beats of the site own.
+func (p *pings) answered(d engine.Delivery, own string, at time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, h := range d.Beat.Heard {
 		if h.Site != own {
 			continue
@@ -89,14 +103,25 @@ func (p *pings) answers(now time.Time) []engine.Heard {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var all []engine.Heard
-	for _, b := range p.unanswered {
+	for site, b := range p.unanswered {
+		if now.Sub(b.at) > p.pause {
+			continue // the site has fallen silent
+		}
 		if len(all) == engine.MaxHeard {
 			break
 		}
-		all = append(all, engine.Heard{Site: b.site, ID: b.id.String(), Held: max(0, now.Sub(b.at).Microseconds())})
+		all = append(all, engine.Heard{Site: site, ID: b.id.String(), Held: max(0, now.Sub(b.at).Microseconds())})
 	}
 	clear(p.unanswered)
 	return all
+}
+
+// rest forgets what is known: another binary speaks for the site.
+func (p *pings) rest() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.unanswered)
+	clear(p.samples)
 }
 
 // medians returns the round trip to each site, ordered by site.

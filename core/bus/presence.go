@@ -103,6 +103,8 @@ func (b *Bus) keepPresence(ctx context.Context) {
 			return
 		case <-tick.C:
 			beats = true
+		case <-b.hurry:
+			beats = b.beats == 0
 		case <-b.joins.wake:
 			beats = false
 		}
@@ -120,10 +122,7 @@ func (b *Bus) writePresence(ctx context.Context, beats bool) {
 		batch := engine.Batch{Binary: b.binary, Changes: changes, After: b.applied.max()}
 		began := time.Now()
 		if beats {
-			batch.Beat = &engine.Beat{
-				Region: b.cfg.Region, Version: b.cfg.Version,
-				Heard: b.pings.answers(began), Pings: b.pings.medians(),
-			}
+			batch.Beat = b.nextBeat(began)
 		}
 		id, err := b.cfg.Engine.Append(ctx, batch)
 		if err != nil {
@@ -136,6 +135,7 @@ func (b *Bus) writePresence(ctx context.Context, beats bool) {
 		}
 		if beats {
 			b.pings.wrote(id, began)
+			b.beats++
 		}
 		if !b.unwritten.IsZero() {
 			b.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "presence written again", slog.Duration("took", time.Since(b.unwritten)))
@@ -145,7 +145,21 @@ func (b *Bus) writePresence(ctx context.Context, beats bool) {
 	}
 }
 
-// leaveAll takes the members of this binary out of their rooms when it stops.
+// nextBeat returns the beat that is to be written at that moment; see
+// [engine.Beat] for who answers whom.
+func (b *Bus) nextBeat(now time.Time) *engine.Beat {
+	beat := &engine.Beat{Region: b.cfg.Region, Version: b.cfg.Version, Tells: b.tellable()}
+	switch {
+	case !b.leases.speaks(b.binary):
+		b.pings.rest()
+	case b.beats%tellEvery == tellFirst:
+		beat.Heard, beat.Pings = b.pings.answers(now), b.pings.medians()
+	}
+	return beat
+}
+
+// leaveAll takes the members of this binary out of their rooms when it stops, and
+// ends its lease.
 func (b *Bus) leaveAll() {
 	b.joins.mu.Lock()
 	for s := range b.joins.here {
@@ -156,4 +170,8 @@ func (b *Bus) leaveAll() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	b.writePresence(ctx, false)
+	beat := &engine.Beat{Region: b.cfg.Region, Version: b.cfg.Version, Leaves: true}
+	if _, err := b.cfg.Engine.Append(ctx, engine.Batch{Binary: b.binary, Beat: beat, After: b.applied.max()}); err != nil {
+		b.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "goodbye not written, others wait for three missed beats", slog.Any("err", err))
+	}
 }

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,10 +22,7 @@ func (b *Bus) reloadRooms(site string) {
 			continue
 		}
 		r.mu.Lock()
-		if r.missed == nil {
-			r.missed = map[string]bool{}
-		}
-		r.missed[site] = true
+		r.miss(map[string]bool{site: true})
 		begin := !r.reloading && !r.closed
 		r.reloading = true
 		r.mu.Unlock()
@@ -32,6 +30,14 @@ func (b *Bus) reloadRooms(site string) {
 			b.spawn(func(ctx context.Context) { b.reload(ctx, r) })
 		}
 	}
+}
+
+// miss notes sites whose cells are to be loaded again; r.mu is held.
+func (r *room) miss(sites map[string]bool) {
+	if r.missed == nil {
+		r.missed = map[string]bool{}
+	}
+	maps.Copy(r.missed, sites)
 }
 
 // reload loads a room until nothing is missed.
@@ -44,21 +50,27 @@ func (b *Bus) reload(ctx context.Context, r *room) {
 	}
 	for wait := 100 * time.Millisecond; ; {
 		r.mu.Lock()
-		missed := r.missed
-		r.missed = nil
-		if r.closed || len(missed) == 0 {
+		if r.closed || len(r.missed) == 0 {
 			r.reloading = false
 			r.mu.Unlock()
 			return
 		}
+		if loading := r.loading; loading != nil { // what it loads may be older, and must not come after this
+			r.mu.Unlock()
+			select {
+			case <-loading:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
+		missed, target := r.missed, r.state
+		r.missed = nil
 		r.mu.Unlock()
 		cells, at, err := b.cfg.Engine.Load(ctx, r.name)
 		if err != nil {
 			r.mu.Lock()
-			for site := range r.missed {
-				missed[site] = true
-			}
-			r.missed = missed
+			r.miss(missed)
 			r.mu.Unlock()
 			if !sleep(ctx, wait) {
 				return
@@ -69,6 +81,10 @@ func (b *Bus) reload(ctx context.Context, r *room) {
 		wait = 100 * time.Millisecond
 		b.applied.saw(cells)
 		b.touch(r, func() (changed []state.Change) {
+			if r.state != target { // the schema changed meanwhile
+				r.miss(missed)
+				return nil
+			}
 			for site := range missed {
 				own := slices.DeleteFunc(slices.Clone(cells), func(c state.Cell) bool { return c.Stamp.Site != site })
 				changed = append(changed, r.state.Reset(site, at[site], own)...)

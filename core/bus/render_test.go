@@ -275,13 +275,13 @@ func TestBus_Page_deadFeature(t *testing.T) {
 			t.Fatal(err)
 		}
 		running(t, b.Run)
-		synctest.Wait()
+		waitFor(t, "the bus to lack nothing but the feature", func() bool {
+			err := b.Ready()
+			return err != nil && err.Error() == "features not up yet: demo"
+		})
 		sections, err := b.Page(context.Background(), "home", person("ann"))
 		if err != nil || len(sections) != 1 || !strings.Contains(sections[0].Resting, "Resting") {
 			t.Errorf("Page = %+v, %v; want one resting section", sections, err)
-		}
-		if err := b.Ready(); err == nil || err.Error() != "features not up yet: demo" {
-			t.Errorf("Ready() = %v, want it to name the feature", err)
 		}
 	})
 }

@@ -12,9 +12,11 @@ import (
 // What is news of sites: that one appears, falls silent, is heard again or goes for
 // ever is told at once. Round trips are told again after pingPause, and only if one
 // has moved by more than a tenth and more than pingStep, or is known now and was
-// not, or the other way round: a page need not change for less.
+// not, or the other way round: a page need not change for less. Where there are
+// many sites the pause is a second for each: the table grows with their square.
 const (
 	pingPause = 5 * time.Second
+	sitePause = time.Second
 	pingStep  = time.Millisecond
 )
 
@@ -24,7 +26,8 @@ const siteKeep = 24 * time.Hour
 
 // sites is what is known of all sites, and what rooms are told of them.
 type sites struct {
-	own string
+	own   string
+	lease time.Duration // a silence that is no longer is not told
 
 	mu      sync.Mutex
 	known   map[string]heardSite // by name
@@ -38,8 +41,8 @@ type heardSite struct {
 	at     time.Time
 }
 
-func newSites(own, region string) *sites {
-	return &sites{own: own, known: map[string]heardSite{own: {region: region}}}
+func newSites(own, region string, lease time.Duration) *sites {
+	return &sites{own: own, lease: lease, known: map[string]heardSite{own: {region: region}}}
 }
 
 // heard notes a beat of a site.
@@ -64,8 +67,9 @@ func (s *sites) renew(now time.Time, live map[string]beater) (shown []plugins.Si
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	maps.DeleteFunc(s.known, func(name string, h heardSite) bool { return name != s.own && now.Sub(h.at) > siteKeep })
-	next := s.list(live)
-	if same(s.shown, next) && (now.Sub(s.shownAt) < pingPause || !moved(s.shown, next)) {
+	next := s.list(now, live)
+	pause := max(pingPause, time.Duration(len(next))*sitePause)
+	if same(s.shown, next) && (now.Sub(s.shownAt) < pause || !moved(s.shown, next)) {
 		return nil, false
 	}
 	s.shown, s.shownAt = next, now
@@ -74,7 +78,7 @@ func (s *sites) renew(now time.Time, live map[string]beater) (shown []plugins.Si
 
 // list returns the sites, by name. Where a site has several binaries its round trips
 // are those that the first of them measures; s.mu is held.
-func (s *sites) list(live map[string]beater) []plugins.Site {
+func (s *sites) list(now time.Time, live map[string]beater) []plugins.Site {
 	first := map[string]beater{}
 	for _, name := range slices.Sorted(maps.Keys(live)) {
 		if b := live[name]; first[b.site].site == "" {
@@ -88,7 +92,7 @@ func (s *sites) list(live map[string]beater) []plugins.Site {
 			for _, p := range b.pings {
 				site.Pings = append(site.Pings, plugins.Ping{To: p.Site, RTT: time.Duration(p.RTT) * time.Microsecond})
 			}
-		} else {
+		} else if now.Sub(s.known[name].at) > s.lease {
 			site.CutOff = s.known[name].at.UTC().Truncate(time.Second)
 		}
 		list = append(list, site)

@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/global-presence/presence/core/engine"
@@ -15,7 +16,7 @@ func (b *Bus) tail(ctx context.Context) error {
 	from := b.start(ctx)
 	wait := 100 * time.Millisecond
 	for ctx.Err() == nil {
-		err := b.cfg.Engine.Tail(ctx, from, func(ds []engine.Delivery) error {
+		err := b.cfg.Engine.Tail(ctx, maps.Clone(from), func(ds []engine.Delivery) error {
 			b.merge(ds)
 			for _, d := range ds {
 				if !d.Gap { // else the entry it names may still be to come
@@ -35,18 +36,24 @@ func (b *Bus) tail(ctx context.Context) error {
 	return nil
 }
 
-// start returns where to begin to read the logs: where the memory of event ids
-// begins, for what is older is of no use. Rooms are loaded from the state. A log
-// that ended before, or whose writer's clock is behind, is read from its end, so that
-// nothing in it is passed over that comes after this.
+// start returns where to begin to read the logs: each as long before its end as event
+// ids are remembered. What is older is of no use, since rooms are loaded from the
+// state. The clock of this host has no say in it, for it may be wrong. A log that
+// ended that long ago has no event ids to tell any more, but says whose it was and
+// until when; one that ended a day before the newest is read from its end.
 func (b *Bus) start(ctx context.Context) engine.Positions {
-	floor := state.ID{MS: time.Now().Add(-b.seen.keep).UnixMilli()}
+	ends := b.ends(ctx)
+	newest := newestOf(ends)
+	floor := before(newest, b.seen.keep)
 	from := engine.Positions{"": floor, b.cfg.Engine.Site(): floor}
-	for site, end := range b.ends(ctx) {
-		from[site] = floor
-		if end.Compare(floor) < 0 {
+	for site, end := range ends {
+		from[site] = before(end, b.seen.keep)
+		if end.Compare(before(newest, siteKeep)) < 0 {
 			from[site] = end
 		}
+	}
+	if !newest.IsZero() {
+		b.leases.note(newest, time.Now())
 	}
 	for site, at := range from {
 		if site != "" {
@@ -54,6 +61,20 @@ func (b *Bus) start(ctx context.Context) engine.Positions {
 		}
 	}
 	return from
+}
+
+func newestOf(ends engine.Positions) (newest state.ID) {
+	for _, end := range ends {
+		if end.Compare(newest) > 0 {
+			newest = end
+		}
+	}
+	return newest
+}
+
+// before returns the first id of the moment that long before id.
+func before(id state.ID, d time.Duration) state.ID {
+	return state.ID{MS: max(0, id.MS-d.Milliseconds())}
 }
 
 // ends returns where the logs end, as soon as the store tells; nil when ctx ends.
@@ -71,7 +92,8 @@ func (b *Bus) ends(ctx context.Context) engine.Positions {
 
 // catchUp waits until the engine is ready and the logs have been read to where they
 // are then. Events are taken only from there on: one that is sent again must be
-// recognised.
+// recognised. A log that ended longer ago than event ids are remembered is not waited
+// for: there is nothing in it to recognise, and there may be nothing to read.
 func (b *Bus) catchUp(ctx context.Context) {
 	for wait := 10 * time.Millisecond; b.cfg.Engine.Ready() != nil; wait = min(2*wait, time.Second) {
 		if !sleep(ctx, wait) {
@@ -79,6 +101,10 @@ func (b *Bus) catchUp(ctx context.Context) {
 		}
 	}
 	ends := b.ends(ctx)
+	floor := before(newestOf(ends), b.seen.keep)
+	maps.DeleteFunc(ends, func(site string, end state.ID) bool {
+		return site != b.cfg.Engine.Site() && end.Compare(floor) <= 0
+	})
 	for !b.await(ctx, ends) {
 		if ctx.Err() != nil {
 			return
@@ -93,8 +119,27 @@ func (b *Bus) catchUp(ctx context.Context) {
 			}
 		}
 	}
+	b.awaitSelf(ctx)
 	b.leases.listening()
 	b.caughtUp.Store(true)
+	b.leasing.Lock()
+	defer b.leasing.Unlock()
+	b.showSites(time.Now())
+}
+
+// awaitSelf waits until an entry of this binary's own has come back, by which the age
+// of all others is known. A store that takes none is waited for no longer than a
+// lease.
+func (b *Bus) awaitSelf(ctx context.Context) {
+	notify(b.hurry)
+	timer := time.NewTimer(b.leases.length())
+	defer timer.Stop()
+	select {
+	case <-b.heardSelf:
+	case <-timer.C:
+		b.hearSelf(time.Now())
+	case <-ctx.Done():
+	}
 }
 
 // catchUpPatience is after how long the ends of the logs are looked up again.
@@ -113,6 +158,11 @@ func (b *Bus) await(ctx context.Context, ends engine.Positions) bool {
 // merge takes deliveries into the state of the rooms that are loaded.
 func (b *Bus) merge(ds []engine.Delivery) {
 	now := time.Now()
+	for _, d := range ds { // all before the first beat is judged
+		if !d.Gap {
+			b.leases.note(d.ID, now)
+		}
+	}
 	cells := map[string][]state.Cell{} // by room
 	for _, d := range ds {
 		if d.Gap {
@@ -121,6 +171,9 @@ func (b *Bus) merge(ds []engine.Delivery) {
 			continue
 		}
 		b.seen.done(d.Events...)
+		if d.Binary == b.binary {
+			b.hearSelf(now)
+		}
 		if d.Beat != nil {
 			b.hear(d, now)
 		}

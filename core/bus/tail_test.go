@@ -100,8 +100,8 @@ func newReader(e engine.Engine) *reader {
 
 func ago(d time.Duration) state.ID { return state.ID{MS: time.Now().Add(-d).UnixMilli()} }
 
-// TestBus_Run_positions: logs are read from ten minutes ago, or from their ends where
-// those are older; and a dead site's log holds nothing up.
+// TestBus_Run_positions: each log is read from ten minutes before its end, one that
+// ended a day ago from there; and a dead site's log holds nothing up.
 func TestBus_Run_positions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := startEngine(t, memory.Config{Site: "lhr"})
@@ -109,9 +109,9 @@ func TestBus_Run_positions(t *testing.T) {
 		<-time.After(time.Hour)
 		first.stop()
 		r := newReader(e)
-		r.ends["syd"] = ago(time.Hour)
-		startNode(t, r) // ready, though nothing of syd ever comes
-		want := engine.Positions{"": ago(10 * time.Minute), "lhr": ago(10 * time.Minute), "syd": ago(time.Hour)}
+		r.ends["syd"], r.ends["iad"] = ago(time.Hour), ago(30*time.Hour)
+		startNode(t, r) // ready, though nothing of syd and iad ever comes
+		want := engine.Positions{"": ago(10 * time.Minute), "lhr": ago(10 * time.Minute), "syd": ago(70 * time.Minute), "iad": ago(30 * time.Hour)}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if len(r.from) != len(want) {

@@ -28,13 +28,20 @@ type watcher struct {
 	keys    *keys
 	resync  chan struct{} // holds a token when the engine is to tell what there is again
 
+	known map[changedKey]bool // keys of patterns with a '*' that exist, and whether this sync told of them; of listen
+
 	complained time.Time // when the log last told of a key that was not taken
 }
+
+// maxKnown is how many keys of one feature are remembered, so that it can be told of
+// one that went unnoticed.
+const maxKnown = 100_000
 
 // serveWatches tells a feature of the keys that it watches, until ctx ends.
 //
 // Every binary hears every change, and only the one that leads tells it: see
-// [leases.leads]. One that comes to lead tells what it heard in the last moments,
+// [leases.leads]. To lead takes that it can: that it has caught up, runs the feature
+// and hears its watches, which its beats say. One that comes to lead tells what it heard in the last moments,
 // in which perhaps nobody led, and has the engine tell it what there is.
 func (b *Bus) serveWatches(ctx context.Context, f *feature) {
 	for ctx.Err() == nil {
@@ -43,7 +50,10 @@ func (b *Bus) serveWatches(ctx context.Context, f *feature) {
 		var wg sync.WaitGroup
 		if len(m.Watches) > 0 {
 			if from, ok := b.cfg.Engine.(engine.Watcher); ok {
-				w := &watcher{feature: f, watches: m.Watches, keys: newKeys(), resync: make(chan struct{}, 1)}
+				w := &watcher{
+					feature: f, watches: m.Watches, keys: newKeys(b.keyEventID), resync: make(chan struct{}, 1),
+					known: map[changedKey]bool{},
+				}
 				wg.Go(func() { b.listen(during, from, w) })
 				wg.Go(func() { b.tell(during, w) })
 			} else {
@@ -56,6 +66,7 @@ func (b *Bus) serveWatches(ctx context.Context, f *feature) {
 		}
 		cancel()
 		wg.Wait()
+		f.setWatching(false)
 	}
 }
 
@@ -83,17 +94,19 @@ func (b *Bus) listen(ctx context.Context, from engine.Watcher, w *watcher) {
 			}
 		})
 		began := time.Now()
-		err := from.Watch(during, patterns, func(c engine.KeyChange) {
-			if c.Command != "sync" || b.leads() { // who comes to lead is told what there is anyway
-				w.keys.add(during, c, b.follows)
-			}
-		})
+		w.feature.setWatching(true)
+		for at := range w.known {
+			w.known[at] = false
+		}
+		follows := func() bool { return b.follows(w.feature) }
+		err := from.Watch(during, patterns, func(c engine.KeyChange) { w.heard(during, c, follows) })
 		again := during.Err() != nil
 		cancel()
 		wg.Wait()
 		if again {
 			continue
 		}
+		w.feature.setWatching(false)
 		if errors.Is(err, engine.ErrNoKeys) {
 			b.tellUnheard(ctx, w.feature)
 			return
@@ -107,24 +120,84 @@ func (b *Bus) listen(ctx context.Context, from engine.Watcher, w *watcher) {
 	}
 }
 
-// leads reports whether this binary tells of watched keys, and follows that another
-// one does.
-func (b *Bus) leads() bool   { return b.leases.leads(b.lease()) }
-func (b *Bus) follows() bool { return !b.leads() }
+// heard keeps what the engine says of a key. Who follows is not told what there is:
+// it will be when it comes to lead.
+func (w *watcher) heard(ctx context.Context, c engine.KeyChange, follows func() bool) {
+	wild := strings.Contains(c.Pattern, "*")
+	at := changedKey{c.Pattern, c.Key}
+	switch {
+	case c.Command == "synced":
+		if !follows() {
+			w.tellGone(ctx, c.Pattern, follows)
+		}
+		for at := range w.known {
+			if at.pattern == c.Pattern {
+				w.known[at] = false
+			}
+		}
+		return
+	case wild && c.Missing:
+		delete(w.known, at)
+	case wild:
+		if _, known := w.known[at]; known || len(w.known) < maxKnown {
+			w.known[at] = true
+		}
+	}
+	if c.Command != "sync" || !follows() {
+		w.keys.add(ctx, c, follows)
+	}
+}
+
+// tellGone tells of the keys of a pattern that were there once and that a sync which
+// has just ended did not find.
+func (w *watcher) tellGone(ctx context.Context, pattern string, follows func() bool) {
+	for at, there := range w.known {
+		if at.pattern == pattern && !there {
+			delete(w.known, at)
+			w.keys.add(ctx, engine.KeyChange{Pattern: pattern, Key: at.key, Command: "sync", Missing: true}, follows)
+		}
+	}
+}
+
+// canTell reports whether this binary can tell a feature of its watched keys now. It
+// must have heard them for a beat, so that one whose watches break off again and
+// again does not count.
+func (b *Bus) canTell(f *feature) bool {
+	return f.hears(b.cfg.Beat) && b.takes(f).Status == OK
+}
+
+// tellable returns the features that this binary can tell of watched keys now.
+func (b *Bus) tellable() (names []string) {
+	for _, name := range b.order {
+		if len(names) < engine.MaxTells && b.canTell(b.features[name]) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// leads reports whether this binary tells a feature of watched keys, and follows that
+// another one may. Where no binary can tell it now, neither holds, and each keeps what
+// it hears.
+func (b *Bus) leads(f *feature) bool   { return b.canTell(f) && b.leases.leads(f.name) }
+func (b *Bus) follows(f *feature) bool { return !b.leads(f) && b.leases.led(f.name) }
 
 // tell hands changed keys to the feature while this binary leads, until ctx ends.
 func (b *Bus) tell(ctx context.Context, w *watcher) {
 	tick := time.NewTicker(b.cfg.Beat / 2)
 	defer tick.Stop()
 	for led := false; ; {
-		leads := b.leads()
-		if leads && !led {
-			notify(w.resync)
-		}
-		if led = leads; !leads {
+		switch {
+		case b.leads(w.feature):
+			if !led {
+				notify(w.resync)
+			}
+			led = true
+		case b.follows(w.feature):
+			led = false
 			w.keys.expire(keepBeats * b.cfg.Beat)
 		}
-		for b.leads() && b.takes(w.feature).Status == OK {
+		for b.leads(w.feature) {
 			changes := w.keys.take(laneBatch)
 			if len(changes) == 0 || !b.tellChanges(ctx, w, changes) {
 				break
@@ -149,7 +222,7 @@ func (b *Bus) tellChanges(ctx context.Context, w *watcher, changes []change) (se
 	answers := make(chan answer, len(changes))
 	waiting := 0
 	for _, c := range changes {
-		ev, err := b.keyEvent(w, c.KeyChange)
+		ev, err := b.keyEvent(w, c)
 		if err != nil {
 			b.complainOfKey(ctx, w, c, err)
 			continue
@@ -188,9 +261,15 @@ func (b *Bus) dispatchKey(f *feature, ev plugins.Event, done func(Outcome)) {
 	}
 }
 
+// keyEventID returns the id of the event of a changed key. A change keeps it, so that
+// a feature that fails with it three times is told of it no more.
+func (b *Bus) keyEventID() string {
+	return b.binary + "-" + strconv.FormatUint(b.keyEvents.Add(1), 36)
+}
+
 // keyEvent makes the event of a changed key. An error says why the feature is not to
 // have it.
-func (b *Bus) keyEvent(w *watcher, c engine.KeyChange) (plugins.Event, error) {
+func (b *Bus) keyEvent(w *watcher, c change) (plugins.Event, error) {
 	i := slices.IndexFunc(w.watches, func(x plugins.Watch) bool { return x.Keys == c.Pattern })
 	if i < 0 {
 		return plugins.Event{}, fmt.Errorf("no watch of %q", c.Pattern)
@@ -211,7 +290,7 @@ func (b *Bus) keyEvent(w *watcher, c engine.KeyChange) (plugins.Event, error) {
 		fields["value"] = c.Value
 	}
 	return plugins.Event{
-		ID:   b.binary + "-" + strconv.FormatUint(b.keyEvents.Add(1), 36),
+		ID:   c.id,
 		Name: w.watches[i].Event, Room: room, Fields: fields,
 		Person: plugins.Person{Region: b.cfg.Region},
 		Time:   time.Now().UTC().Truncate(time.Millisecond),

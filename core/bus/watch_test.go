@@ -90,6 +90,32 @@ func (s *keystore) tell(c engine.KeyChange) {
 	}
 }
 
+// sync tells a watcher what there is; s.mu is held.
+func (s *keystore) sync(w *keyWatcher) {
+	for _, p := range w.patterns {
+		for _, key := range slices.Sorted(maps.Keys(s.values)) {
+			if matches(p, key) {
+				w.changes <- engine.KeyChange{Pattern: p, Key: key, Command: "sync", Value: s.values[key]}
+			}
+		}
+		if _, there := s.values[p]; !there && !strings.Contains(p, "*") {
+			w.changes <- engine.KeyChange{Pattern: p, Key: p, Command: "sync", Missing: true}
+		}
+		if strings.Contains(p, "*") {
+			w.changes <- engine.KeyChange{Pattern: p, Command: "synced"}
+		}
+	}
+}
+
+// resync tells all watchers what there is, as after a lost connection.
+func (s *keystore) resync() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for w := range s.watchers {
+		s.sync(w)
+	}
+}
+
 func (s *keystore) Watch(ctx context.Context, patterns []string, changed func(engine.KeyChange)) error {
 	w := &keyWatcher{patterns: patterns, changes: make(chan engine.KeyChange, 100_000)}
 	s.mu.Lock()
@@ -99,16 +125,7 @@ func (s *keystore) Watch(ctx context.Context, patterns []string, changed func(en
 		return s.fails
 	}
 	s.watchers[w] = true
-	for _, p := range patterns {
-		for _, key := range slices.Sorted(maps.Keys(s.values)) {
-			if matches(p, key) {
-				w.changes <- engine.KeyChange{Pattern: p, Key: key, Command: "sync", Value: s.values[key]}
-			}
-		}
-		if _, there := s.values[p]; !there && !strings.Contains(p, "*") {
-			w.changes <- engine.KeyChange{Pattern: p, Key: p, Command: "sync", Missing: true}
-		}
-	}
+	s.sync(w)
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()
@@ -373,6 +390,7 @@ func TestBus_watch_changes(t *testing.T) {
 		next.Watches = []plugins.Watch{{Keys: "board", Event: "told"}}
 		n.FeatureChanged(plugins.Status{Name: "demo"})
 		n.FeatureChanged(plugins.Status{Name: "demo", Up: true, Manifest: next})
+		<-time.After(2 * time.Second)
 		settle()
 		e.set("sign", "nobody reads")
 		settle()

@@ -30,6 +30,9 @@ func TestBatch_Check_beat(t *testing.T) {
 		{"HeldTooShort", engine.Beat{Heard: []engine.Heard{{Site: "syd", ID: heard.ID, Held: -1}}}, "held for -1"},
 		{"PingOfNobody", engine.Beat{Pings: []engine.Ping{{RTT: 1}}}, "site of a ping: missing"},
 		{"PingTooShort", engine.Beat{Pings: []engine.Ping{{Site: "syd", RTT: -1}}}, `ping to "syd": -1`},
+		{"TellsFull", engine.Beat{Tells: slices.Repeat([]string{"ticker"}, engine.MaxTells), Leaves: true}, ""},
+		{"TooManyTells", engine.Beat{Tells: slices.Repeat([]string{"ticker"}, engine.MaxTells+1)}, "tells of 65 features"},
+		{"TellsNothing", engine.Beat{Tells: []string{""}}, "feature told of: missing"},
 		{"Region", engine.Beat{Region: "a\nb"}, "region"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

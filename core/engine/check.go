@@ -27,6 +27,9 @@ const (
 	MaxHeard = 64
 	MaxPings = 256
 
+	// MaxTells is how many features one beat may name.
+	MaxTells = 64
+
 	// MaxNameSize is the size in bytes of a feature, a field, a key, a binary and
 	// an event id.
 	MaxNameSize = 128
@@ -82,6 +85,14 @@ func (b Batch) check() error {
 		if err := b.Beat.checkTrips(); err != nil {
 			return err
 		}
+		if len(b.Beat.Tells) > MaxTells {
+			return fmt.Errorf("beat that tells of %d features: want at most %d", len(b.Beat.Tells), MaxTells)
+		}
+		for _, feature := range b.Beat.Tells {
+			if err := checkName("feature told of", feature, false); err != nil {
+				return err
+			}
+		}
 	}
 	for _, id := range b.Events {
 		if err := checkName("event id", id, false); err != nil {
@@ -109,6 +120,9 @@ func (b *Beat) size() int {
 	}
 	for _, p := range b.Pings {
 		n += len(p.Site) + 32
+	}
+	for _, feature := range b.Tells {
+		n += len(feature) + 4
 	}
 	return n
 }

@@ -124,19 +124,27 @@ type Change struct {
 // the binary's leases.
 //
 // Beats measure round trips as well, without an entry of their own: a binary
-// notes when it appended a beat, another tells in its next beat that it has read it
+// notes when it appended a beat, another tells in a later beat that it has read it
 // and for how long it kept that to itself, and the rest of the time until the
-// first one reads this is the way there and back.
+// first one reads this is the way there and back. Only one binary of each site
+// answers and is answered, and only some of its beats hold answers and round trips,
+// so that most beats are a few bytes.
 type Beat struct {
 	Region  string `json:"region"`
 	Version string `json:"version,omitempty"`
 
-	// Heard are beats of other sites' binaries that this one has read since its
-	// last beat, the newest of each binary.
+	// Heard are beats of other sites that were read of late, at most one a site.
 	Heard []Heard `json:"heard,omitempty"`
 
 	// Pings are the round trips that this binary knows, one a site, ordered by it.
+	// A beat without any says nothing of them.
 	Pings []Ping `json:"pings,omitempty"`
+
+	// Tells are the features that this binary can tell of watched keys now.
+	Tells []string `json:"tells,omitempty"`
+
+	// Leaves says that this is the binary's last beat: it stops in order.
+	Leaves bool `json:"leaves,omitempty"`
 }
 
 // Heard says that a beat was read.

@@ -16,8 +16,9 @@ type Watcher interface {
 	// A pattern is a key in which at most one '*' stands for any characters. What
 	// is there when Watch begins, and again whenever changes may have been missed,
 	// is told with the command "sync": each key that exists, and each pattern
-	// without a '*' whose key does not, with Missing set. It returns ErrNoKeys
-	// where there is nothing to watch.
+	// without a '*' whose key does not, with Missing set. When all keys of a pattern
+	// with a '*' have been told so, the command "synced" with an empty Key says that
+	// there are no others. Watch returns ErrNoKeys where there is nothing to watch.
 	Watch(ctx context.Context, patterns []string, changed func(KeyChange)) error
 }
 
@@ -27,7 +28,8 @@ type KeyChange struct {
 	Pattern, Key string
 
 	// Command is the store's name for what happened, such as "set", "incrby",
-	// "del" or "expired", or "sync" when nothing happened just now.
+	// "del" or "expired", "sync" when nothing happened just now, or "synced" at the
+	// end of what a pattern with a '*' has.
 	Command string
 
 	// Value is the key's value after the change, where it is a string.
