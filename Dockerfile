@@ -3,6 +3,12 @@
 #	docker build -t presence .
 #	docker run --init -p 8080:8080 -v presence:/data -e PRESENCE_REGION=lhr presence
 #
+# With a store elsewhere:
+#
+#	docker run -p 8080:8080 -e PRESENCE_KEYDB=redis://HOST:6379/0 -e PRESENCE_DATA= -e PRESENCE_REGION=lhr presence
+#
+# KEYDB_URL beside this image's PRESENCE_KEYDB=hosted is refused at the start.
+#
 # On arm64 machines add --build-arg KEYDB_IMAGE=eqalpha/keydb:arm64_v6.3.4.
 
 # KeyDB's own image; the tags name the processor.
@@ -49,8 +55,8 @@ WORKDIR /data
 VOLUME /data
 # The page. The store (6379) and the admin address (9090) are for private networks.
 EXPOSE 8080
-ENV PRESENCE_ENGINE=keydb \
-    PRESENCE_KEYDB=hosted \
+# Also for `docker exec … presence doctor`, which no flags of a CMD would reach.
+ENV PRESENCE_KEYDB=hosted \
     PRESENCE_DATA=/data \
     PRESENCE_LOG=json
 STOPSIGNAL SIGTERM

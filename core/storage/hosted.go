@@ -9,10 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
-	"time"
 
-	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/engine/keydb"
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
 	"github.com/global-presence/presence/core/engine/site"
@@ -23,8 +20,8 @@ import (
 func hostedConfig(s settings.Store, o Options) hosted.Config {
 	cfg := hosted.Config{
 		Bin: s.KeyDBBin, Dir: s.Data, Listen: s.KeyDBListen, Peers: s.Peers, PeerTimeout: s.ForgetAfter(),
-		MaxMemory: s.KeyDBMemory,
-		Logger:    o.Logger, Registerer: o.Registerer,
+		MaxMemory: s.KeyDBMemory, StopTimeout: o.StopTimeout * 7 / 10,
+		Logger: o.Logger, Registerer: o.Registerer,
 	}
 	if s.Secret != "" {
 		cfg.Password = hosted.Password(s.Secret)
@@ -47,7 +44,7 @@ func openHosted(ctx context.Context, s settings.Store, o Options) (*Storage, err
 	if err != nil {
 		return nil, fmt.Errorf("--keydb hosted: %w", err)
 	}
-	own := &ownStore{Store: store, server: server, site: name, claimed: make(chan struct{}), taken: make(chan error, 1)}
+	own := newOwnStore(store, store, func(ctx context.Context) error { return server.Claim(ctx, name) }, s.SyncAfter(), o.Logger)
 	e, err := site.New(site.Config{
 		Site: name, Store: own, SyncTimeout: s.SyncAfter(), Logger: o.Logger, Registerer: o.Registerer,
 	})
@@ -60,7 +57,7 @@ func openHosted(ctx context.Context, s settings.Store, o Options) (*Storage, err
 			return nil, errors.Join(fmt.Errorf("--keydb hosted: %w", err), store.Close())
 		}
 	}
-	return &Storage{Engine: &hostedEngine{Engine: e, server: server, store: own}, Secret: secret, closers: []io.Closer{store}}, nil
+	return &Storage{Engine: &hostedEngine{Engine: e, server: server, store: own, site: name}, Secret: secret, closers: []io.Closer{store}}, nil
 }
 
 // keptSecret returns the secret in the data folder, which the first start makes.
@@ -78,98 +75,4 @@ func keptSecret(dir string) ([]byte, error) {
 		return nil, fmt.Errorf("keep the secret: %w", err)
 	}
 	return secret, nil
-}
-
-// hostedEngine is an engine and the server that it needs: the first to start and the
-// last to stop.
-type hostedEngine struct {
-	*site.Engine
-	server *hosted.Server
-	store  *ownStore
-}
-
-// Run runs the server, and the engine while it does.
-func (h *hostedEngine) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
-	var (
-		wg                  sync.WaitGroup
-		errServer, errClaim error
-	)
-	wg.Go(func() {
-		errServer = h.server.Run(behind)
-		cancel()
-	})
-	wg.Go(func() {
-		errClaim = h.store.guard(ctx)
-		cancel()
-	})
-	err := h.Engine.Run(ctx)
-	stop()
-	wg.Wait()
-	return errors.Join(err, errServer, errClaim)
-}
-
-// ownStore is the store on a hosted server. It is synced when it is known, besides,
-// that no other server has the site's name.
-type ownStore struct {
-	*keydb.Store
-	server *hosted.Server
-	site   string
-
-	claiming sync.Mutex
-	claimed  chan struct{} // closed when the name is ours
-	taken    chan error    // why it is not
-	last     error         // of the last claim; guarded by claiming
-}
-
-var (
-	_ site.Store     = (*ownStore)(nil)
-	_ engine.Watcher = (*ownStore)(nil)
-)
-
-// Health claims the name as soon as the links are synced.
-func (s *ownStore) Health(ctx context.Context) (site.Health, error) {
-	h, err := s.Store.Health(ctx)
-	if err != nil || !h.Synced {
-		return h, err
-	}
-	if err := s.claim(ctx); err != nil {
-		h.Synced, h.Missing = false, err.Error()
-	}
-	return h, nil
-}
-
-func (s *ownStore) claim(ctx context.Context) error {
-	s.claiming.Lock()
-	defer s.claiming.Unlock()
-	select {
-	case <-s.claimed:
-		return nil
-	default:
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	err := s.server.Claim(ctx, s.site)
-	if _, taken := errors.AsType[*hosted.TakenError](err); taken && s.last == nil {
-		s.last = err
-		s.taken <- err
-	}
-	if err == nil {
-		close(s.claimed)
-	}
-	return err
-}
-
-// guard keeps the name until ctx ends, and returns an error when it is another's.
-func (s *ownStore) guard(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-s.taken:
-		return err
-	case <-s.claimed:
-		return s.server.Guard(ctx, s.site)
-	}
 }

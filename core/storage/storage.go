@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -23,6 +24,10 @@ type Options struct {
 
 	// Version is the binary's, told to other regions.
 	Version string
+
+	// StopTimeout is how long the engine's Run may take to end. A hosted KeyDB that
+	// does not end within seven tenths of it is killed. Default: that one gets 10 s.
+	StopTimeout time.Duration
 
 	// Logger is required. Registerer takes the metrics; default none.
 	Logger     *slog.Logger

@@ -12,6 +12,9 @@ import (
 // confFile is the name of the generated settings in the data folder.
 const confFile = "keydb.conf"
 
+// aofFile is the name of the file of all data there; it is the default.
+const aofFile = "appendonly.aof"
+
 // Bounds of the backlog, in bytes: see backlogSize.
 const (
 	minBacklog = 4 << 20

@@ -257,7 +257,7 @@ func openFolder(dir string, bin program) (string, error) {
 		return "", fmt.Errorf("data folder: %w", err)
 	}
 	// KeyDB would not see what a newer Redis has written there, and start empty.
-	if bin.kind == keyDB && exists(dir, "appendonlydir") && !exists(dir, "appendonly.aof") {
+	if bin.kind == keyDB && exists(dir, "appendonlydir") && !exists(dir, aofFile) {
 		return "", fmt.Errorf("data folder %s holds the files of a Redis or Valkey, which KeyDB cannot read: use another folder", dir)
 	}
 	return dir, nil

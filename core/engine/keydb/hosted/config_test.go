@@ -210,6 +210,9 @@ func TestIdentity(t *testing.T) {
 			if got != tt.want || again != tt.want || err != nil || err2 != nil {
 				t.Errorf("Identity = %q, %v, then %q, %v; want %q", got, err, again, err2, tt.want)
 			}
+			if _, err := os.Stat(filepath.Join(dir, "owner")); err != nil {
+				t.Errorf("the folder's owner is as old as its name: %v", err)
+			}
 		})
 	}
 }

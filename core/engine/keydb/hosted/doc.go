@@ -10,12 +10,19 @@
 //   - A server that ends, or gives no answer for Config.HangTimeout, is started
 //     again, at once after a healthy life, else after a growing wait. One that
 //     ends before it has ever answered cannot work, and Run says why.
-//   - From the moment a server takes its first connection it has its links: they
-//     are in its settings, so that a node with an empty disk is never taken for
-//     one that needs no sync. Later on peers are looked up again and again; a link
-//     that exists is never asked for again.
-//   - Two servers never write the same folder: the server itself holds the
-//     folder's lock for as long as it lives.
+//   - From the moment a server takes its first connection it has its links to the
+//     peers that are known by then: they are in its settings, so that a node with
+//     an empty disk is not taken for one that needs no sync. With an empty folder
+//     and nobody known the start waits for a peer, but for 15 seconds only; then an
+//     ERROR says that the region starts without what others have. Later on peers
+//     are looked up again and again; a link that exists is never asked for again,
+//     and none ends because names cannot be looked up.
+//   - Two servers do not write the same folder: the server itself holds the
+//     folder's lock for as long as it lives. (Where files cannot be locked, such
+//     as on Windows, the port is all that keeps the second one out.)
+//   - Two servers with one site's name, or on copies of one folder, are noticed
+//     within seconds of hearing each other, and one of them gives way: who serves
+//     comes before a newcomer. While they cannot hear each other both may write.
 //
 // # Start and stop
 //

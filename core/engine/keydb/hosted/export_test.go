@@ -70,7 +70,7 @@ func (c Commander) identity(_ context.Context, peer netip.AddrPort) (string, err
 func NewMesh(cfg Config, listen string, server Commander) (Mesh, error) {
 	cfg.Listen = listen
 	cfg.setDefaults()
-	s := settings{}
+	s := settings{dir: cfg.Dir}
 	var err error
 	if s.listen, err = parseEndpoint(listen, 0); err != nil {
 		return Mesh{}, err

@@ -1,15 +1,12 @@
 package hosted
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/global-presence/presence/core/engine"
 )
@@ -55,7 +52,8 @@ func Identity(dir string, n Names) (string, error) {
 	case n.Site != "" && n.Site != site:
 		return "", fmt.Errorf("site %q: the data folder %s belongs to site %q; leave --site out or use another folder", n.Site, dir, site)
 	default:
-		return site, nil
+		_, err := openOwner(dir)
+		return site, err
 	}
 
 	site := n.Site
@@ -67,6 +65,9 @@ func Identity(dir string, n Names) (string, error) {
 	}
 	if engine.CheckSite(site) != nil {
 		return "", fmt.Errorf("region %q: no site can be named after it; choose a name with --site", n.Region)
+	}
+	if _, err := openOwner(dir); err != nil { // the folder is as old as its name
+		return "", err
 	}
 	if err := writeFile(dir, siteFile, site+"\n"); err != nil {
 		return "", fmt.Errorf("keep the site's name: %w", err)
@@ -83,31 +84,4 @@ func machineEnd(machine string) string {
 		return -1
 	}, strings.ToLower(machine))
 	return plain[max(0, len(plain)-4):]
-}
-
-// owner tells one data folder from all others.
-type owner struct {
-	id    string
-	since int64 // when it was made, Unix time in ms
-}
-
-// openOwner returns the owner of a data folder, which the first call makes.
-func openOwner(dir string) (owner, error) {
-	text, err := os.ReadFile(filepath.Join(dir, ownerFile))
-	if err == nil {
-		id, since, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-		ms, err := strconv.ParseInt(since, 10, 64)
-		if err != nil || id == "" {
-			return owner{}, fmt.Errorf("data folder %s: its file %q is broken: %.40q", dir, ownerFile, text)
-		}
-		return owner{id, ms}, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return owner{}, fmt.Errorf("read the folder's owner: %w", err)
-	}
-	o := owner{rand.Text(), time.Now().UnixMilli()}
-	if err := writeFile(dir, ownerFile, fmt.Sprintf("%s %d\n", o.id, o.since)); err != nil {
-		return owner{}, fmt.Errorf("keep the folder's owner: %w", err)
-	}
-	return o, nil
 }

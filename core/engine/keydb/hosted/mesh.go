@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +23,8 @@ const (
 	lookupTimeout = 3 * time.Second
 
 	// firstLookup is how long the first server waits for names that cannot be
-	// looked up: without its links it would not know that it has to sync.
+	// looked up and, with an empty folder, for at least one peer: without its
+	// links it would not know that it has to sync.
 	firstLookup = 15 * time.Second
 )
 
@@ -30,6 +33,7 @@ type mesh struct {
 	cfg     Config
 	listed  []endpoint
 	port    uint16
+	dir     string
 	metrics *metrics
 	server  commander
 	waking  chan struct{} // holds a token when a round is wanted now
@@ -56,12 +60,14 @@ type peer struct {
 
 func newMesh(cfg Config, set settings, m *metrics, server commander) *mesh {
 	return &mesh{
-		cfg: cfg, listed: set.peers, port: set.listen.port, metrics: m, server: server,
+		cfg: cfg, listed: set.peers, port: set.listen.port, dir: set.dir, metrics: m, server: server,
 		waking: make(chan struct{}, 1), known: map[netip.AddrPort]*peer{},
 	}
 }
 
-// begin looks the peers up for the first time.
+// begin looks the peers up for the first time, until that says who they are. A
+// server with an empty folder that knows of nobody would take writes without what
+// the others have, so it waits for one; the first server of all does so in vain.
 func (m *mesh) begin(ctx context.Context, bind []netip.AddrPort) (err error) {
 	if len(m.listed) == 0 {
 		return nil
@@ -73,14 +79,22 @@ func (m *mesh) begin(ctx context.Context, bind []netip.AddrPort) (err error) {
 	if bind[0].Addr().Is4() {
 		m.network = "ip4"
 	}
+	isEmpty := holdsNothing(m.dir)
 	for start := time.Now(); ; {
 		err := m.look(ctx)
+		lonely := isEmpty && len(m.peers()) == 0
 		switch {
-		case err == nil:
+		case err == nil && !lonely:
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case time.Since(start) >= firstLookup:
+		case time.Since(start) < firstLookup:
+		case lonely:
+			m.cfg.Logger.LogAttrs(ctx, slog.LevelError, "starting with an empty data folder and without any peer: "+
+				"right for the first region of all; in any other, events are taken without what the others have until they are found",
+				slog.Any("listed", m.cfg.Peers), slog.Any("err", err))
+			return nil
+		default:
 			m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "starting without knowing all peers", slog.Any("err", err))
 			return nil
 		}
@@ -88,6 +102,12 @@ func (m *mesh) begin(ctx context.Context, bind []netip.AddrPort) (err error) {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// holdsNothing reports whether a data folder has no data yet.
+func holdsNothing(dir string) bool {
+	st, err := os.Stat(filepath.Join(dir, aofFile))
+	return err != nil || st.Size() == 0
 }
 
 // peers returns those that a server that starts now is to copy from.
@@ -156,9 +176,10 @@ type answer struct {
 
 // look looks all peers up and notes who is there and who is not.
 //
-// A name that cannot be looked up, or that stands for nothing, says nothing about
-// its addresses: those whose link is up stay. One that stands for others now does.
-// The error tells of names that could not be looked up, other than unknown ones.
+// A name that cannot be looked up says nothing about its addresses: the time of none
+// begins or goes on. Of a name that is unknown, or stands for nothing, those whose
+// link is up stay. One that stands for others now tells that the rest are gone. The
+// error tells of names that could not be looked up, other than unknown ones.
 func (m *mesh) look(ctx context.Context) error {
 	answers := make([]answer, len(m.listed))
 	var wg sync.WaitGroup
@@ -191,6 +212,10 @@ func (m *mesh) look(ctx context.Context) error {
 	for at, p := range m.known {
 		switch {
 		case present[at]:
+		case p.entry >= 0 && answers[p.entry].err != nil:
+			if !p.gone.IsZero() {
+				p.gone = time.Now()
+			}
 		case p.entry >= 0 && len(answers[p.entry].addrs) == 0 && p.linked:
 			p.gone = time.Time{}
 		case p.gone.IsZero():

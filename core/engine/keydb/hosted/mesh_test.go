@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -169,8 +173,8 @@ func TestMesh_follows(t *testing.T) {
 	})
 }
 
-// A name server that is away, or that suddenly knows nobody, takes no link that is
-// up; a link that is down goes after a while.
+// A name server that is away takes no link, up or down. One that suddenly knows
+// nobody takes no link that is up; one that is down goes after a while.
 func TestMesh_namesAway(t *testing.T) {
 	names := &resolver{}
 	names.set("global", "10.0.0.1", "10.0.0.2", "10.0.0.3")
@@ -179,12 +183,27 @@ func TestMesh_namesAway(t *testing.T) {
 		names.fail(errors.New("timeout"))
 		pass(time.Hour)
 		wantTold(t, f, "no name server")
+		third := netip.MustParseAddrPort("10.0.0.3:6379")
+		f.change(func() { f.links[third] = false })
+		pass(time.Hour)
+		wantTold(t, f, "no name server and a dead link")
+		wantPeers(t, m, "10.0.0.2", "10.0.0.3")
+		f.change(func() { f.links[third] = true })
+		pass(time.Minute)
+
 		names.fail(nil)
 		names.set("global")
 		pass(time.Hour)
 		wantTold(t, f, "an unknown name")
-		f.change(func() { f.links[netip.MustParseAddrPort("10.0.0.3:6379")] = false })
+		f.change(func() { f.links[third] = false })
+		pass(9 * time.Minute)
+		names.fail(errors.New("timeout"))
 		pass(time.Hour)
+		wantTold(t, f, "no name server while a peer is gone")
+		names.fail(nil)
+		pass(9 * time.Minute)
+		wantTold(t, f, "a peer gone for a while after that")
+		pass(2 * time.Minute)
 		wantTold(t, f, "an unknown name and a dead link", "remove 10.0.0.3")
 		wantPeers(t, m, "10.0.0.2")
 	})
@@ -272,4 +291,57 @@ func TestMesh_Begin_waits(t *testing.T) {
 			t.Errorf("Begin = %v, want the cause of ctx", err)
 		}
 	})
+}
+
+// A server with an empty folder waits for a peer; one with data knows what it had.
+func TestMesh_Begin_emptyFolder(t *testing.T) {
+	full, blank := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "appendonly.aof"), []byte("data"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(blank, "appendonly.aof"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name  string
+		dir   string
+		knows []string      // what the name stands for, at first
+		later time.Duration // when it stands for a peer too
+		want  time.Duration
+		peers int
+		error bool
+	}{
+		{"Full", full, nil, 0, 0, 0, false},
+		{"FullAlone", full, []string{"10.0.0.1"}, 0, 0, 0, false},
+		{"Known", blank, []string{"10.0.0.1", "10.0.0.2"}, 0, 0, 1, false},
+		{"Unknown", blank, nil, 0, 15 * time.Second, 0, true},
+		{"Alone", blank, []string{"10.0.0.1"}, 0, 15 * time.Second, 0, true},
+		{"Later", blank, []string{"10.0.0.1"}, 4500 * time.Millisecond, 5 * time.Second, 1, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				names := &resolver{}
+				names.set("global", tt.knows...)
+				if tt.later > 0 {
+					time.AfterFunc(tt.later, func() { names.set("global", "10.0.0.1", "10.0.0.2") })
+				}
+				log := &record{tb: t}
+				cfg := hosted.Config{Dir: tt.dir, Peers: []string{"global"}, Resolver: names, Logger: slog.New(slog.NewTextHandler(log, nil))}
+				m, err := hosted.NewMesh(cfg, "10.0.0.1:6379", (&fakeServer{}).commander())
+				if err != nil {
+					t.Fatal(err)
+				}
+				start := time.Now()
+				if err := m.Begin(t.Context(), netip.MustParseAddrPort("10.0.0.1:6379")); err != nil || time.Since(start) != tt.want {
+					t.Errorf("Begin = %v after %v, want nil after %v", err, time.Since(start), tt.want)
+				}
+				if got := len(m.Peers()); got != tt.peers {
+					t.Errorf("%d peers, want %d", got, tt.peers)
+				}
+				if got := strings.Contains(log.String(), "level=ERROR"); got != tt.error {
+					t.Errorf("an error is logged: %t, want %t; the log: %s", got, tt.error, log)
+				}
+			})
+		})
+	}
 }

@@ -2,6 +2,7 @@ package hosted
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,7 @@ type Server struct {
 	client  *redis.Client // to the server itself
 	mesh    *mesh
 
+	life          string        // tells this life from others of the folder, and of its copies
 	claimInterval time.Duration // defaultClaimInterval; shorter in tests
 }
 
@@ -40,7 +42,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, set: set, metrics: m, claimInterval: defaultClaimInterval}
+	s := &Server{cfg: cfg, set: set, metrics: m, life: rand.Text(), claimInterval: defaultClaimInterval}
 	s.client = dial(s.localAddr(), cfg.Password)
 	s.mesh = newMesh(cfg, set, m, &node{client: s.client, password: cfg.Password})
 	return s, nil
