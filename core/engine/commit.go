@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -37,7 +38,8 @@ type CommitConfig struct {
 // WriteFunc puts one batch into a site's log and state as one entry and returns
 // its id. It is never called twice at once. The ctx is that of Committer.Run. Its
 // error becomes that of every Append whose batch was in it, so it wraps
-// ErrUnavailable unless it knows better.
+// ErrUnavailable unless it knows better. ErrRefused says that nothing of b was taken:
+// the batches that b was made of are then written one by one.
 type WriteFunc func(ctx context.Context, b Batch) (state.ID, error)
 
 // Committer is the group commit that all engines share: one write is in flight,
@@ -52,7 +54,7 @@ type WriteFunc func(ctx context.Context, b Batch) (state.ID, error)
 //   - A group ends where a bound is reached, where another binary begins and
 //     before a second beat. A batch is never split.
 //   - A batch that breaks a rule is refused before it joins a group and costs its
-//     neighbours nothing.
+//     neighbours nothing. One that the store refuses costs them another write.
 type Committer struct {
 	write   WriteFunc
 	cfg     CommitConfig
@@ -112,11 +114,28 @@ func (c *Committer) Run(ctx context.Context) error {
 			b := merge(group)
 			c.metrics.write(len(group), len(b.Changes))
 			id, err := c.write(ctx, b)
-			for _, call := range group {
-				call.done <- outcome{id, err}
+			if len(group) > 1 && errors.Is(err, ErrRefused) {
+				c.writeEach(ctx, group)
+			} else {
+				for _, call := range group {
+					call.done <- outcome{id, err}
+				}
 			}
 			clear(group)
 		}
+	}
+}
+
+// writeEach writes the batches of a group that was refused one by one.
+func (c *Committer) writeEach(ctx context.Context, group []*call) {
+	for _, call := range group {
+		if ctx.Err() != nil {
+			call.done <- outcome{err: errEnded()}
+			continue
+		}
+		c.metrics.write(1, len(call.batch.Changes))
+		id, err := c.write(ctx, call.batch)
+		call.done <- outcome{id, err}
 	}
 }
 

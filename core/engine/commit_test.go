@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -313,4 +314,49 @@ func TestCommitter_metrics(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
+}
+
+// A store that refuses one batch takes those of its neighbours.
+func TestCommitter_Append_neighboursOfARefused(t *testing.T) {
+	s := &store{takes: time.Millisecond}
+	poisoned := &poison{store: s, event: "bad"}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c := engine.NewCommitter(poisoned.write, engine.CommitConfig{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := c.Run(ctx); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		})
+		var calls sync.WaitGroup
+		for _, event := range []string{"first", "a", "bad", "b"} {
+			calls.Go(func() {
+				_, err := c.Append(context.Background(), batch(event, 1))
+				if want := event == "bad"; errors.Is(err, engine.ErrRefused) != want || !want && err != nil {
+					t.Errorf("Append of %s = %v", event, err)
+				}
+			})
+			synctest.Wait()
+		}
+		calls.Wait()
+		cancel()
+		wg.Wait()
+	})
+	if diff := cmp.Diff([]string{"first", "a", "b"}, s.events()); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+}
+
+// poison is a WriteFunc that refuses what holds an event.
+type poison struct {
+	*store
+	event string
+}
+
+func (p *poison) write(ctx context.Context, b engine.Batch) (state.ID, error) {
+	if slices.Contains(b.Events, p.event) {
+		return state.ID{}, engine.ErrRefused
+	}
+	return p.store.write(ctx, b)
 }

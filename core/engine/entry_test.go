@@ -40,6 +40,7 @@ func TestEntry_Encode_beat(t *testing.T) {
 		Region: "lhr", Version: "v1",
 		Heard: []engine.Heard{{Site: "syd", ID: "1795465238001-3", Held: 712_345}, {Site: "syd", ID: "1795465238009-0"}},
 		Pings: []engine.Ping{{Site: "iad", RTT: 74_512}, {Site: "syd", RTT: 243_001}},
+		Tells: []string{"ticker"}, Leaves: true,
 	}}
 	b, err := want.Encode()
 	if err != nil {

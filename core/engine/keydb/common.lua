@@ -92,11 +92,26 @@ end
 
 local function written(stamp) return stamp[1] .. '-' .. stamp[2] .. '-' .. stamp[3] end
 
--- The last id of the log, '0-0' when there is none.
+-- The id of the last entry of the log, '0-0' when there is none. The next one also
+-- has to follow those that were removed or trimmed: the server says so.
 local function lastOf(log)
-	local entries = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
-	if entries[1] then return entries[1][1] end
-	return '0-0'
+	if redis.call('EXISTS', log) == 0 then return '0-0' end
+	local info = redis.call('XINFO', 'STREAM', log)
+	local last = '0-0'
+	for i = 1, #info, 2 do
+		if info[i] == 'last-generated-id' then
+			follow(parseID(info[i + 1]))
+		elseif info[i] == 'last-entry' and info[i + 1] then
+			last = info[i + 1][1]
+		end
+	end
+	return last
+end
+
+-- Removes what is much older than the entry id from the log, about.
+local function forget(log, id, age)
+	local ms = add(parseID(id)[1], '-' .. age)
+	if string.sub(ms, 1, 1) ~= '-' then redis.call('XTRIM', log, 'MINID', '~', ms .. '-0') end
 end
 
 -- The least id that is greater than seen and not less than the clock; none when
@@ -105,7 +120,8 @@ local function nextID()
 	local time = redis.call('TIME')
 	local ms = string.gsub(time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)), '^0+', '')
 	if less(seen[1], ms) then return ms .. '-0' end
-	if seen[2] ~= MAX then return seen[1] .. '-' .. add(seen[2], '1') end
+	if less(MAX, seen[1]) then return nil end
+	if less(seen[2], MAX) then return seen[1] .. '-' .. add(seen[2], '1') end
 	if seen[1] ~= MAX then return add(seen[1], '1') .. '-0' end
 	return nil
 end

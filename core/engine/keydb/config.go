@@ -42,6 +42,11 @@ type Config struct {
 	// goes; the server drops a hundred or so at a time. Default 32,768.
 	LogEntries int
 
+	// LogAge is after about how long an entry of the site's log goes, however few
+	// there are: each beat has the server drop what is older. It has to be longer than
+	// a reader may take to come back. Default 15 min.
+	LogAge time.Duration
+
 	// Timeout is how long a server may take to answer a call, or a part of a long
 	// answer. Default 3 s.
 	Timeout time.Duration
@@ -73,6 +78,7 @@ type Config struct {
 // withDefaults returns cfg with what was left out, and all that is wrong with it.
 func (cfg Config) withDefaults() (Config, error) {
 	cfg.LogEntries = cmp.Or(cfg.LogEntries, 1<<15)
+	cfg.LogAge = cmp.Or(cfg.LogAge, 15*time.Minute)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 3*time.Second)
 	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, 2*time.Second)
 	cfg.Retry = cmp.Or(cfg.Retry, 50*time.Millisecond)
@@ -98,7 +104,8 @@ func (cfg Config) withDefaults() (Config, error) {
 		errs = append(errs, fmt.Errorf("log of %d entries: want at least 1", cfg.LogEntries))
 	}
 	for what, d := range map[string]time.Duration{
-		"timeout": cfg.Timeout, "dial timeout": cfg.DialTimeout, "pause before a retry": cfg.Retry, "death": cfg.DeadAfter, "settling": cfg.Settle,
+		"forgetting": cfg.LogAge, "timeout": cfg.Timeout, "dial timeout": cfg.DialTimeout,
+		"pause before a retry": cfg.Retry, "death": cfg.DeadAfter, "settling": cfg.Settle,
 	} {
 		if d < 0 {
 			errs = append(errs, fmt.Errorf("%s after %v: want more than 0", what, d))
@@ -134,13 +141,26 @@ func (cfg Config) options(url string) (*redis.Options, error) {
 	return o, nil
 }
 
-// secrets are the user and password of a URL, however broken it is.
-var secrets = regexp.MustCompile(`//[^/]*@|//.*@`)
+// scheme is how a URL begins.
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
-// mask returns url without its password, and without the settings after it.
+// mask returns url without its user and password and without the settings at its end,
+// however broken it is. A '?' before the last '@' may begin the settings or be part of
+// the password: nothing is shown then.
 func mask(url string) string {
-	url, _, _ = strings.Cut(secrets.ReplaceAllString(url, "//***@"), "?")
-	return url
+	start := scheme.FindString(url)
+	rest := url[len(start):]
+	at, settings := strings.LastIndexByte(rest, '@'), strings.IndexByte(rest, '?')
+	switch {
+	case settings >= 0 && settings < at:
+		return start + "***"
+	case settings >= 0:
+		rest = rest[:settings]
+	}
+	if at >= 0 {
+		rest = "***" + rest[at:]
+	}
+	return start + rest
 }
 
 // unavailable returns engine.ErrUnavailable with a reason.

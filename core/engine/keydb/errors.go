@@ -128,7 +128,7 @@ func reason(err error) string {
 	case errors.Is(err, redis.ErrClosed):
 		return "the store is closed"
 	case errors.Is(err, redis.ErrPoolTimeout):
-		return "it did not answer in time"
+		return "all connections to it are in use"
 	case errors.As(err, &cert):
 		return cert.Error()
 	case errors.As(err, &record):

@@ -77,7 +77,7 @@ func examineServer(ctx context.Context, cfg Config, url string, x examiner) []Fi
 		x.add(Bad, "settings", err.Error(), "correct the setting and run this again")
 		return x.findings
 	}
-	defer server.client.Close()
+	defer server.close()
 	x.cfg, x.server = cfg, server
 	if !x.connection(ctx) {
 		return x.findings
@@ -156,7 +156,7 @@ func (x *examiner) role() {
 	case i.replica() && x.writes && i["slave_read_only"] != "0":
 		x.add(Bad, "role", "it is a read-only replica of "+i["master_host"]+":"+i["master_port"], "give the primary's URL for writes, and this one to read from")
 	case i.replica() && x.writes:
-		x.add(Bad, "role", "it is a replica that takes writes and tells nobody of them", "give the primary's URL for writes; with KeyDB, set active-replica yes")
+		x.add(Bad, "role", "it is a replica that takes writes and passes them to nobody", "give the primary's URL for writes; with KeyDB, set active-replica yes")
 	case i.replica():
 		x.add(OK, "role", "read replica of "+i["master_host"]+":"+i["master_port"], "")
 	case i["role"] == "active-replica":

@@ -150,15 +150,14 @@ func (x *examiner) sites(ctx context.Context) {
 	}
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		fields, err := x.client().HMGet(ctx, siteKey(name), "region", "version", "beat").Result()
+		fields, err := x.client().HGetAll(ctx, siteKey(name)).Result()
 		if err != nil {
 			x.failed("site "+name, err)
 			continue
 		}
-		text := func(i int) string { s, _ := fields[i].(string); return s }
-		ms, _ := strconv.ParseInt(text(2), 10, 64) // 0 is never
+		ms, _ := strconv.ParseInt(fields["beat"], 10, 64) // 0 is never
 		silent := now.Sub(time.UnixMilli(ms)).Round(time.Second)
-		who := strings.TrimSpace("region " + text(0) + " " + text(1))
+		who := strings.TrimSpace("region " + fields["region"] + " " + fields["version"])
 		switch {
 		case ms == 0:
 			x.add(Warn, "site "+name, "it has never beaten", "start a presence there, or remove its keys: gp:*:"+name+"*")
@@ -167,7 +166,26 @@ func (x *examiner) sites(ctx context.Context) {
 		default:
 			x.add(OK, "site "+name, who+": beats", "")
 		}
+		x.rivals(name, fields, now)
 		x.ahead(ctx, name, now)
+	}
+}
+
+// rivals warns of a site that several servers take writes for.
+func (x *examiner) rivals(name string, fields map[string]string, now time.Time) {
+	writing := 0
+	for field, value := range fields {
+		if !strings.HasPrefix(field, serverField) {
+			continue
+		}
+		ms, _ := strconv.ParseInt(value, 10, 64) // 0 is long ago
+		if now.Sub(time.UnixMilli(ms)) < silentAfter {
+			writing++
+		}
+	}
+	if writing > 1 {
+		x.add(Warn, "servers of "+name, fmt.Sprintf("%d servers took writes for it in the last %v", writing, silentAfter),
+			"if none was started just now, give the presence of all but one a name of its own: --site "+name+"-2; none of them takes writes meanwhile")
 	}
 }
 

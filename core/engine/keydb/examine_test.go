@@ -70,6 +70,7 @@ func TestExamine_faults(t *testing.T) {
 	write(t, s, engine.Change{Cell: state.Join(room, "tab", m)})
 	writeAll(t, s, site.Write{Batch: engine.Batch{After: ahead, Events: []string{"e"}}})
 	server.Do("HSET", "gp:site:syd", "region", "syd", "beat", time.Now().Add(-time.Hour).UnixMilli())
+	server.Do("HSET", "gp:site:lhr", "server:one", time.Now().UnixMilli(), "server:two", time.Now().UnixMilli(), "server:old", 1)
 	cfg := keydb.Config{URL: server.URL(), Site: home, DeadAfter: time.Millisecond}
 	wait(t, "death of the binary", func() string {
 		return cmp.Diff(keydb.Warn, finding(t, keydb.Examine(t.Context(), cfg), "members").Level)
@@ -80,6 +81,7 @@ func TestExamine_faults(t *testing.T) {
 	expect(t, all, "memory", keydb.Bad, "policy allkeys-lru", "set maxmemory-policy noeviction")
 	expect(t, all, "log of lhr", keydb.Warn, "ahead of the clock", "clock right")
 	expect(t, all, "site lhr", keydb.Warn, "never beaten", "start a presence there")
+	expect(t, all, "servers of lhr", keydb.Warn, "2 servers took writes for it", "--site lhr-2")
 	expect(t, all, "site syd", keydb.Warn, "region syd: has not beaten for 1h0m", "state still counts")
 	expect(t, all, "members", keydb.Warn, "1 of binaries that died, 0 of living ones", "removes them")
 	for _, f := range all {

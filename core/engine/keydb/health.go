@@ -3,36 +3,43 @@ package keydb
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/engine/site"
 )
 
 // Health tells how the server is, or both are.
 //
 // A server without links is synced as soon as it has loaded its data. One with links
-// is when all are up and everything that came over them is applied. One that takes
-// writes must, in the first minute of its life, have had them up for Config.Settle.
+// is when all are up. In the first minute of its life, and until this store has seen
+// it synced, it must besides have applied all that had come over them when they came
+// up and, where it takes writes, have had them up for Config.Settle.
+//
+// The incarnation is that of the server that takes the writes. One that is only read
+// from does not keep anybody from writing: while it is away the store is not synced,
+// and when it was started again the links differ.
+//
+// While another server takes writes for a site of the same name, the error wraps
+// engine.ErrUnavailable: both would write over each other's.
 func (s *Store) Health(ctx context.Context) (site.Health, error) {
 	defer s.metrics.call("health", time.Now())
-	all := site.Health{Synced: true}
-	for _, server := range s.servers() {
-		var h site.Health
-		err := server.do(ctx, func(ctx context.Context, c *redis.Client) (err error) {
-			h, err = s.healthOf(ctx, server)
-			return err
-		})
-		if err != nil {
+	all, err := s.ask(ctx, s.write)
+	if err != nil {
+		return site.Health{}, err
+	}
+	if err := s.claim(ctx, all.Incarnation, all.Synced); err != nil {
+		return site.Health{}, err
+	}
+	if s.read != s.write {
+		if err := s.addRead(ctx, &all); err != nil {
 			return site.Health{}, err
 		}
-		if !h.Synced && all.Synced {
-			all.Synced, all.Missing = false, server.where+": "+h.Missing
-		}
-		all.Incarnation = joined(all.Incarnation, h.Incarnation)
-		all.Links = joined(all.Links, h.Links)
 	}
 	s.written.saw(all.Synced)
 	all.Notifies = s.notify.works()
@@ -40,11 +47,54 @@ func (s *Store) Health(ctx context.Context) (site.Health, error) {
 	return all, nil
 }
 
-func joined(a, b string) string {
-	if a == "" {
-		return b
+// readSide is what is known of the server that is only read from.
+type readSide struct {
+	mu    sync.Mutex // guards the rest
+	away  bool
+	links string // when it was there last
+}
+
+// addRead adds to h how the server is that is only read from. An error says that ctx
+// has ended.
+func (s *Store) addRead(ctx context.Context, h *site.Health) error {
+	of, err := s.ask(ctx, s.read)
+	if err != nil && ctx.Err() != nil {
+		return err
 	}
-	return a + "\n" + b
+	r := &s.readSide
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err != nil:
+		of = site.Health{Missing: strings.TrimPrefix(err.Error(), engine.ErrUnavailable.Error()+": ")}
+		if !r.away {
+			s.log.LogAttrs(ctx, slog.LevelWarn, "the server to read from is away: writes are taken, and nothing is seen of them here until it is back",
+				slog.String("server", s.read.where), slog.String("err", of.Missing))
+		}
+	case r.away:
+		s.log.LogAttrs(ctx, slog.LevelInfo, "the server to read from is back", slog.String("server", s.read.where))
+	}
+	r.away = err != nil
+	if !r.away {
+		r.links = "read from run=" + of.Incarnation + "\n" + of.Links
+	}
+	if h.Synced && !of.Synced {
+		h.Synced, h.Missing = false, of.Missing
+	}
+	h.Links += "\n" + r.links
+	return nil
+}
+
+// ask asks one server how it is.
+func (s *Store) ask(ctx context.Context, server *server) (h site.Health, err error) {
+	err = server.do(ctx, func(ctx context.Context, _ *redis.Client) (err error) {
+		h, err = s.healthOf(ctx, server)
+		return err
+	})
+	if h.Missing != "" {
+		h.Missing = server.where + ": " + h.Missing
+	}
+	return h, err
 }
 
 // healthOf asks one server.
@@ -54,8 +104,8 @@ func (s *Store) healthOf(ctx context.Context, server *server) (site.Health, erro
 		return site.Health{}, err
 	}
 	i := parseInfo(text)
-	if server == s.write && i.replica() && i["slave_read_only"] != "0" {
-		return site.Health{}, readOnly(i)
+	if server == s.write && i.replica() {
+		return site.Health{}, isReplica(i)
 	}
 	if server.settling.restarted(i["run_id"]) {
 		if err := server.probe(ctx); err != nil {
@@ -67,8 +117,12 @@ func (s *Store) healthOf(ctx context.Context, server *server) (site.Health, erro
 		return site.Health{}, err
 	}
 	links := linksOf(text)
-	h := site.Health{Incarnation: i["run_id"], Missing: missingOf(i, links)}
+	h := site.Health{Incarnation: i["run_id"]}
 	parts := []string{"full=" + i["sync_full"] + " partial=" + i["sync_partial_ok"], in, out}
+	if server == s.write {
+		s.eviction.look(server.log, i)
+		parts = append(parts, s.eviction.count(server.log, i, time.Now()))
+	}
 	for _, l := range links {
 		parts = append(parts, fmt.Sprintf("from %s up=%t", l.name(), l.up))
 	}
@@ -76,12 +130,19 @@ func (s *Store) healthOf(ctx context.Context, server *server) (site.Health, erro
 		parts = append(parts, "to "+m[1])
 	}
 	h.Links = strings.Join(parts, "\n")
-	up := server.settling.look(time.Now(), h.Incarnation+in, h.Missing == "")
+	h.Missing = missingOf(i, links)
+	up, behind := server.settling.look(time.Now(), h.Incarnation+in, links, h.Missing == "")
 	isYoung := time.Duration(i.number("uptime_in_seconds"))*time.Second < young
-	if h.Missing == "" && len(links) > 0 && server == s.write && isYoung && up < s.cfg.Settle {
+	switch {
+	case h.Missing != "" || len(links) == 0:
+	case behind != "" && (isYoung || !server.settling.wasSynced()):
+		h.Missing = "it is applying what came from " + behind
+	case server == s.write && isYoung && up < s.cfg.Settle:
 		h.Missing = "its links have just come up"
 	}
-	h.Synced = h.Missing == ""
+	if h.Synced = h.Missing == ""; h.Synced {
+		server.settling.synced()
+	}
 	return h, nil
 }
 
@@ -99,14 +160,18 @@ func missingOf(i info, links []link) string {
 			return "it is copying the data of " + l.name()
 		case !l.up:
 			return "its link to " + l.name() + " is down"
-		case l.read != l.applied:
-			return "it is applying what came from " + l.name()
 		}
 	}
 	return ""
 }
 
-func readOnly(i info) error {
-	return fault("it is a read-only replica of " + i["master_host"] + ":" + i["master_port"] +
+// isReplica says why a replica cannot take a site's writes.
+func isReplica(i info) error {
+	primary := i["master_host"] + ":" + i["master_port"]
+	if i["slave_read_only"] == "0" {
+		return fault("it is a replica of " + primary + " that takes writes and passes them to nobody" +
+			": give the primary's URL for writes; with KeyDB, set active-replica yes")
+	}
+	return fault("it is a read-only replica of " + primary +
 		": give the primary's URL for writes, and this one to read from")
 }

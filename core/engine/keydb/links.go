@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -14,7 +15,7 @@ type link struct {
 	host, port    string
 	up, syncing   bool
 	silent        string // seconds since something came over it
-	read, applied string // how much came over it, and of that was applied
+	read, applied int64  // how many bytes came over it, and of those were applied
 }
 
 func (l link) name() string { return l.host + ":" + l.port }
@@ -50,9 +51,9 @@ func linksOf(text string) []link {
 		case "sync_in_progress":
 			l.syncing = value != "0"
 		case "slave_read_repl_offset":
-			l.read = value
+			l.read, _ = strconv.ParseInt(value, 10, 64) // 0 where it is not told
 		case "slave_repl_offset":
-			l.applied = value
+			l.applied, _ = strconv.ParseInt(value, 10, 64)
 		}
 	}
 	return links
@@ -106,8 +107,28 @@ const young = time.Minute
 type settling struct {
 	mu    sync.Mutex // guards the rest
 	run   string
+	was   string    // the run that was synced at some time
 	state string    // the links as they were last seen
 	since time.Time // when that was first seen; zero while one is down
+
+	// goals are how much had come over each link then. A busy server is always a
+	// little behind with the rest, and no less synced for it.
+	goals map[string]int64
+}
+
+// synced notes that the server is synced.
+func (s *settling) synced() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.was = s.run
+}
+
+// wasSynced reports whether the server has been synced since it was started, as far
+// as this store has seen.
+func (s *settling) wasSynced() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.was == s.run
 }
 
 // restarted reports whether the server is another than the one last seen: it was
@@ -120,19 +141,30 @@ func (s *settling) restarted(run string) bool {
 	return before != "" && before != run
 }
 
-// look takes in how the links are and returns for how long they have all been up,
-// unchanged.
-func (s *settling) look(now time.Time, state string, up bool) time.Duration {
+// look takes in how the links are. It returns for how long they have all been up,
+// unchanged, and the name of one over which more had come by then than is applied.
+func (s *settling) look(now time.Time, state string, links []link, up bool) (since time.Duration, behind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !up {
 		s.since = time.Time{}
-		return 0
+		return 0, ""
+	}
+	for _, l := range links {
+		state += " " + l.name()
 	}
 	if s.since.IsZero() || s.state != state {
-		s.state, s.since = state, now
+		s.state, s.since, s.goals = state, now, map[string]int64{}
+		for _, l := range links {
+			s.goals[l.name()] = l.read
+		}
 	}
-	return now.Sub(s.since)
+	for _, l := range links {
+		if l.applied < s.goals[l.name()] {
+			behind = l.name()
+		}
+	}
+	return now.Sub(s.since), behind
 }
 
 // changes counts the changes of links.

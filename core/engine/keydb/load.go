@@ -20,16 +20,16 @@ import (
 // It takes one round trip, a transaction, however many sites and features there are,
 // and another one where a site has a feature that this store had not met. What this
 // store has written is contained: where the server that is read from copies another,
-// and its link is up, Load waits for it, up to Config.Timeout.
+// and its link is up, Load waits for it, up to Config.Timeout. Of many loads at once,
+// some wait for their turn, up to twenty times as long.
 func (s *Store) Load(ctx context.Context, room string) ([]state.Cell, engine.Positions, error) {
 	defer s.metrics.call("load", time.Now())
-	names, err := s.Sites(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	late := time.Now().Add(s.cfg.Timeout)
+	var late time.Time // from the first answer on
 	for pause := time.Millisecond; ; {
-		l, err := s.loadOnce(ctx, room, names)
+		l, err := s.loadOnce(ctx, room)
+		if late.IsZero() {
+			late = time.Now().Add(s.cfg.Timeout)
+		}
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -60,8 +60,17 @@ type siteHash struct {
 	fields        *redis.MapStringStringCmd
 }
 
-func (s *Store) loadOnce(ctx context.Context, room string, names []string) (loaded, error) {
+func (s *Store) loadOnce(ctx context.Context, room string) (loaded, error) {
 	l := loaded{at: engine.Positions{}, complete: true}
+	over, err := s.read.turn(ctx) // before all that takes work
+	if err != nil {
+		return l, err
+	}
+	defer over()
+	names, err := s.Sites(ctx)
+	if err != nil {
+		return l, err
+	}
 	asked := map[[2]string]bool{} // by site and feature
 	for _, name := range names {
 		for _, feature := range s.features.of(name) {
@@ -71,7 +80,8 @@ func (s *Store) loadOnce(ctx context.Context, room string, names []string) (load
 	}
 	ends := make([]*redis.XMessageSliceCmd, len(names))
 	registered := make([]*redis.StringSliceCmd, len(names))
-	err := s.read.do(ctx, func(ctx context.Context, c *redis.Client) error {
+	err = s.read.do(ctx, func(ctx context.Context, _ *redis.Client) error {
+		c := s.read.loads
 		ask := func(p redis.Pipeliner) error {
 			for i, name := range names {
 				ends[i] = p.XRevRangeN(ctx, logKey(name), "+", "-", 1)

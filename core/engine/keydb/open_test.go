@@ -35,6 +35,13 @@ func TestOpen_settings(t *testing.T) {
 		{"BadDatabase", keydb.Config{Site: "lhr", URL: "redis://:secret@host/x"}, []string{`"redis://***@host/x"`}},
 		{"BadEscape", keydb.Config{Site: "lhr", URL: "redis://:sec%ret@host"}, []string{`"redis://***@host"`}},
 		{"PasswordWithSlash", keydb.Config{Site: "lhr", URL: "redis://:secr/et@host:6379"}, []string{`"redis://***@host:6379"`}},
+		{"NoScheme", keydb.Config{Site: "lhr", URL: ":secret@db:6379"}, []string{`"***@db:6379"`}},
+		{"UserAsScheme", keydb.Config{Site: "lhr", URL: "user:secret@host"}, []string{`"***@host"`}},
+		{"OneSlash", keydb.Config{Site: "lhr", URL: "redis:/:secret@db"}, []string{`"***@db"`}},
+		{"PasswordAsSetting", keydb.Config{Site: "lhr", URL: "redis://h:bad?password=secret"}, []string{`"redis://h:bad"`}},
+		{"PasswordWithAtAsSetting", keydb.Config{Site: "lhr", URL: "redis://h:bad?password=x@secret"}, []string{`"redis://***"`}},
+		{"PasswordWithAtAndSlash", keydb.Config{Site: "lhr", URL: "redis://u:p@secret/word@host"}, []string{`"redis://***@host"`}},
+		{"PasswordWithQuestion", keydb.Config{Site: "lhr", URL: "redis://u:secret?more@host:bad?x=y"}, []string{`"redis://***"`}},
 		{"BadReadURL", keydb.Config{Site: "lhr", URL: "redis://host", ReadURL: "host:6379"}, []string{"URL of the store to read from", `"host:6379"`}},
 		{"All", keydb.Config{Site: "LHR", URL: "x", LogEntries: -1, Timeout: -1}, []string{"URL of the store", `site "LHR"`, "log of -1 entries", "timeout after -1ns"}},
 	}
@@ -62,6 +69,7 @@ func TestOpen_unusableServers(t *testing.T) {
 	alone := keydbtest.Start(t, keydbtest.Options{})
 	locked := keydbtest.Start(t, keydbtest.Options{Password: "right"})
 	replica := keydbtest.StartReplica(t, alone, keydbtest.Options{})
+	writable := keydbtest.StartReplica(t, alone, keydbtest.Options{Args: []string{"--replica-read-only", "no"}})
 	cluster := keydbtest.Start(t, keydbtest.Options{Args: []string{"--cluster-enabled", "yes"}})
 	noStreams := keydbtest.Start(t, keydbtest.Options{Args: []string{"--rename-command", "XADD", ""}})
 	noScripts := keydbtest.Start(t, keydbtest.Options{Args: []string{"--rename-command", "EVAL", "", "--rename-command", "EVALSHA", ""}})
@@ -81,6 +89,7 @@ func TestOpen_unusableServers(t *testing.T) {
 		{"WrongPassword", keydb.Config{URL: "redis://:wrong@" + locked.Addr()}, "it refuses the user or the password: correct them in the URL"},
 		{"WrongPasswordToRead", keydb.Config{URL: alone.URL(), ReadURL: "redis://:wrong@" + locked.Addr()}, "it refuses the user or the password"},
 		{"Replica", keydb.Config{URL: replica.URL()}, "it is a read-only replica of 127.0.0.1:" + strconv.Itoa(alone.Port) + ": give the primary's URL for writes"},
+		{"WritableReplica", keydb.Config{URL: writable.URL()}, "it is a replica of 127.0.0.1:" + strconv.Itoa(alone.Port) + " that takes writes and passes them to nobody: give the primary's URL for writes"},
 		{"Cluster", keydb.Config{URL: cluster.URL()}, "it runs in cluster mode, where one script cannot write a site's keys: use a server with cluster-enabled no"},
 		{"NoStreams", keydb.Config{URL: noStreams.URL()}, "it does not know the command XADD: it is too old or the command was renamed"},
 		{"NoScripts", keydb.Config{URL: noScripts.URL()}, "it does not know the command EVAL: it is too old or the command was renamed"},

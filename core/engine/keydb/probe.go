@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -25,7 +24,7 @@ func (s *server) open(ctx context.Context) error {
 	case err == nil:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.why, s.since = nil, time.Now()
+		s.why = nil
 		s.metrics.back()
 		return nil
 	case ctx.Err() != nil:
@@ -48,13 +47,10 @@ func (s *Store) probeWrite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if info.replica() && info["slave_read_only"] != "0" {
-		return readOnly(info)
+	if info.replica() {
+		return isReplica(info)
 	}
-	if policy := info["maxmemory_policy"]; policy != "noeviction" && info.number("maxmemory") > 0 {
-		s.write.log.Warn("the store's server throws keys away when its memory is full, which loses state: set maxmemory-policy noeviction",
-			slog.String("policy", policy))
-	}
+	s.eviction.look(s.write.log, info)
 	if err := s.write.tryWrite(ctx, s.cfg.Site); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 // Restore puts cells back, as site.Store says. Items of a list that the store no
 // longer knows the cap of are kept up to the most that any list may hold, until the
-// next push.
+// next push. A key that holds something else than state is left as it is.
 func (s *Store) Restore(ctx context.Context, r site.Restore) (site.Written, error) {
 	defer s.metrics.call("restore", time.Now())
 	keys, args, err := s.restoreCall(r)

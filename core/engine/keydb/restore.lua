@@ -9,7 +9,8 @@
 -- Returns {'taken', id, previous id} or {'full'}.
 --
 -- A cell that is there already is written again: an equal value is copied to the
--- other stores like any other, which may lack it.
+-- other stores like any other, which may lack it. A key that holds something else than
+-- state is left alone.
 local log, site = KEYS[1], KEYS[2]
 local after, cap, listCap, entry = arg(), arg(), arg(), arg()
 local features = readFeatures()
@@ -33,7 +34,9 @@ for k = 3, #KEYS do
 			names[#names + 1] = name
 		end
 	end
-	local values, there = fetch(key, names), {}
+	local is = redis.call('TYPE', key).ok
+	local ours = is == 'hash' or is == 'none'
+	local values, there = ours and fetch(key, names) or {}, {}
 	for i, name in ipairs(names) do
 		local kind, stamp, rest = split(values[i])
 		if kind then
@@ -71,8 +74,9 @@ for k = 3, #KEYS do
 			end
 		end
 		local first, limit, numbers = 1, listCap, {}
-		if there[field .. '\31'] then
-			local from, to, keep = string.match(there[field .. '\31'][3], '^(%d+) (%d+) (%d+)')
+		local from, to, keep
+		if there[field .. '\31'] then from, to, keep = string.match(there[field .. '\31'][3], '^(%d+) (%d+) (%d+)') end
+		if from then
 			first, limit = tonumber(from), keep
 			for n = first, tonumber(to) - 1 do numbers[#numbers + 1] = string.format('%s\31%.0f', field, n) end
 		end
@@ -94,7 +98,7 @@ for k = 3, #KEYS do
 		end
 		put(field .. '\31', string.format('l %s %.0f %.0f %s', written(items[#items][1]), first, number, limit))
 	end
-	hashes[#hashes + 1] = {key, fields, set}
+	if ours then hashes[#hashes + 1] = {key, fields, set} end
 end
 
 local id = nextID()

@@ -23,12 +23,19 @@ func (s *Store) Run(ctx context.Context, woken func(site string)) error {
 	for _, server := range s.servers() {
 		wg.Go(func() { server.keep(ctx) })
 	}
+	s.pages.wakes(woken)
+	defer s.pages.wakes(nil)
 	wg.Go(func() { s.sweep(ctx) })
+	wg.Go(func() { s.keepSites(ctx, woken) })
 	wg.Go(func() {
 		channel := s.keyspace(logPrefix)
 		s.subscribe(ctx, subscription{
 			patterns: []string{glob(channel) + "*"},
 			classes:  "Kt",
+			refused: func(ctx context.Context, why string) {
+				s.read.log.LogAttrs(ctx, slog.LevelWarn, "the store's server refuses a subscription: changes of other regions may be seen a second late",
+					slog.String("err", why))
+			},
 			started: func(context.Context) error {
 				s.sites.doubt()
 				woken("")
@@ -69,11 +76,13 @@ type subscription struct {
 
 	// started is called when the subscription stands, again after each time it was
 	// lost; message with what comes; idle each second or so; lost when it ended. An
-	// error ends the subscription, which then begins anew.
+	// error ends the subscription, which then begins anew. refused logs that the server
+	// refuses it or what those ask of the server.
 	started func(ctx context.Context) error
 	message func(ctx context.Context, m *redis.Message) error
 	idle    func(ctx context.Context) error
 	lost    func()
+	refused func(ctx context.Context, why string)
 }
 
 const (
@@ -84,6 +93,10 @@ const (
 	// recheck is how often a subscriber looks whether the server still notifies:
 	// another program may have set it otherwise.
 	recheck = 10 * time.Second
+
+	// steady is how long a subscription has to have stood before the next one that
+	// breaks is told of anew, and tried again at once.
+	steady = 5 * time.Second
 )
 
 // subscribe keeps a subscription until ctx ends.
@@ -97,7 +110,7 @@ func (s *Store) subscribe(ctx context.Context, sub subscription) {
 			if sub.lost != nil {
 				sub.lost()
 			}
-			if began {
+			if !began.IsZero() && time.Since(began) > steady {
 				pause, told = s.cfg.Retry, ""
 			}
 			switch {
@@ -106,8 +119,7 @@ func (s *Store) subscribe(ctx context.Context, sub subscription) {
 				s.read.judge(ctx, err) //nolint:errcheck // it is told to those who call
 			case told != reason(err): // the server is there and will not have it
 				told = reason(err)
-				s.read.log.LogAttrs(ctx, slog.LevelWarn, "the store's server refuses a subscription: changes may be seen a second late, and watched keys not at all",
-					slog.String("err", told))
+				sub.refused(ctx, told)
 			}
 			wait, pause = pause, min(2*pause, s.cfg.RetryMax)
 		} else if due, down := s.read.due(); down {
@@ -123,25 +135,25 @@ func (s *Store) subscribe(ctx context.Context, sub subscription) {
 // errSilent is why a subscription is given up.
 var errSilent = errors.New("it does not answer its subscriber")
 
-// listen holds one subscription until it breaks. It returns whether it stood, and why
-// it does no more.
-func (s *Store) listen(ctx context.Context, sub subscription) (began bool, err error) {
+// listen holds one subscription until it breaks. It returns since when it stood, zero
+// if it never did, and why it does no more.
+func (s *Store) listen(ctx context.Context, sub subscription) (began time.Time, err error) {
 	if err := s.allow(ctx); err != nil {
-		return false, err
+		return began, err
 	}
 	ps := s.read.client.PSubscribe(ctx, sub.patterns...)
 	defer ps.Close()
 	defer context.AfterFunc(ctx, func() { ps.Close() })() // ends a wait
 	for range sub.patterns {
 		if _, err := ps.ReceiveTimeout(ctx, s.cfg.Timeout); err != nil {
-			return false, err
+			return began, err
 		}
 	}
-	s.notify.began(sub.classes)
 	if err := sub.started(ctx); err != nil {
-		return true, err
+		return began, err
 	}
-	return true, s.hear(ctx, sub, ps)
+	s.notify.began(sub.classes)
+	return time.Now(), s.hear(ctx, sub, ps)
 }
 
 // hear takes what comes over a subscription until it breaks, and returns why.

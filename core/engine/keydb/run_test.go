@@ -293,6 +293,7 @@ func TestStore_Run_removesMembersOfTheDead(t *testing.T) {
 	syd := open(t, keydb.Config{URL: server.URL(), Site: "syd"})
 	join(syd, "tab-4", "dead")
 	runStore(t, s)
+	beatOn(t, s)
 	sessions := func() string {
 		var all []string
 		for _, c := range load(t, s, room) {

@@ -18,8 +18,10 @@ import (
 // server is there, so that calls need not find out one by one: while it is away
 // they fail at once.
 type server struct {
-	client *redis.Client
-	where  string // the address, for people
+	client *redis.Client // for all but loads
+	loads  *redis.Client // so that no write waits for a connection that a load has
+	turns  chan struct{} // holds a token for each load that is under way
+	where  string        // the address, for people
 	cfg    Config
 	log    *slog.Logger
 
@@ -37,7 +39,6 @@ type server struct {
 	pause   time.Duration // how long the next pause is
 	probing bool          // somebody tries it
 	kept    bool          // keep does, so that nobody else has to wait for it
-	since   time.Time     // when it came, if it is there
 }
 
 // errUntried is why a server is not used before it was probed.
@@ -48,8 +49,12 @@ func newServer(cfg Config, url string, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+	loads := *o
+	loads.PoolSize = loadsAtOnce
 	return &server{
 		client: redis.NewClient(o),
+		loads:  redis.NewClient(&loads),
+		turns:  make(chan struct{}, loadsAtOnce),
 		where:  o.Addr,
 		cfg:    cfg,
 		log:    log.With(slog.String("server", o.Addr)),
@@ -72,6 +77,31 @@ func (s *server) do(ctx context.Context, f func(ctx context.Context, c *redis.Cl
 	return s.judge(ctx, err)
 }
 
+// loadsAtOnce is how many loads a server is asked for at once. More would not be done
+// sooner, and a write waits in the server for those that came before it.
+const loadsAtOnce = 8
+
+// waitTimeouts is for how many times Config.Timeout a load waits for its turn. When
+// many rooms are opened at once, such as after a restart, waiting is the right thing.
+const waitTimeouts = 20
+
+// turn waits until a load may ask the server. The caller calls over when it has.
+func (s *server) turn(ctx context.Context) (over func(), err error) {
+	late := time.NewTimer(waitTimeouts * s.cfg.Timeout)
+	defer late.Stop()
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", engine.ErrUnavailable, context.Cause(ctx))
+	case <-late.C:
+		return nil, unavailable(s.where, "too many rooms wait to be loaded")
+	}
+}
+
+// close gives the connections back.
+func (s *server) close() error { return errors.Join(s.client.Close(), s.loads.Close()) }
+
 // judge returns a call's error as the caller is to see it, and has the server
 // tried anew where the error says that it went away or became another.
 func (s *server) judge(ctx context.Context, err error) error {
@@ -80,6 +110,9 @@ func (s *server) judge(ctx context.Context, err error) error {
 	}
 	if errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrRefused) {
 		return err
+	}
+	if errors.Is(err, redis.ErrPoolTimeout) { // that says nothing of the server
+		return unavailable(s.where, reason(err))
 	}
 	if !answered(err) || redis.HasErrorPrefix(err, "READONLY") || unusable(err) != "" {
 		s.lost(err)
@@ -136,7 +169,7 @@ func (s *server) attempt(ctx context.Context, keeper bool) error {
 	s.probing = false
 	switch {
 	case err == nil:
-		s.why, s.pause, s.since = nil, s.cfg.Retry, time.Now()
+		s.why, s.pause = nil, s.cfg.Retry
 		s.metrics.back()
 		s.log.Info("connected to the store's server")
 		return nil
@@ -199,14 +232,4 @@ func (s *server) due() (wait time.Duration, down bool) {
 		return 0, false
 	}
 	return max(time.Until(s.next), 5*time.Millisecond), true // while another tries it, next is over
-}
-
-// upFor returns for how long the server has been there.
-func (s *server) upFor() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.why != nil {
-		return 0
-	}
-	return time.Since(s.since)
 }

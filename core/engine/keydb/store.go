@@ -23,6 +23,12 @@ type Store struct {
 	features features
 	notify   notify
 	written  written
+	eviction eviction
+	rivals   rivals
+	readSide readSide
+	beats    beats
+	strange  strange
+	pages    pages
 
 	changes changes
 
@@ -89,7 +95,7 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.closed)
 		for _, server := range s.servers() {
-			if e := server.client.Close(); e != nil && err == nil {
+			if e := server.close(); e != nil && err == nil {
 				err = fmt.Errorf("close store: %w", e)
 			}
 		}

@@ -12,23 +12,24 @@ import (
 	"github.com/global-presence/presence/core/state"
 )
 
-// sweepAfter is how long Run waits before it looks for dead binaries, and how long
-// the store has to have been there by then: a binary that was kept from it beats
-// again within that time.
+// sweepAfter is how often Run looks whether it may sweep.
 const sweepAfter = 15 * time.Second
 
-// sweep removes the members of dead binaries of the own site, once in a while.
+// sweep removes the members of dead binaries of the own site, once in a while. It does
+// so only while the beats of this binary have been taken without a break for
+// Config.DeadAfter: whatever keeps beats from the store, such as a full memory or a
+// server that hangs, keeps those of the living from it as well.
 func (s *Store) sweep(ctx context.Context) {
-	first := min(sweepAfter, s.cfg.DeadAfter)
-	wait := first
+	again := min(sweepAfter, s.cfg.DeadAfter/4)
+	wait := again
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
 		}
-		if s.write.upFor() < first {
-			wait = first
+		wait = again
+		if !s.beats.unbroken(time.Now(), s.cfg.DeadAfter) {
 			continue
 		}
 		wait = s.cfg.DeadAfter

@@ -26,7 +26,14 @@ var _ engine.Watcher = (*Store)(nil)
 //     the server to another one has changed: a full resync notifies of nothing.
 func (s *Store) Watch(ctx context.Context, patterns []string, changed func(engine.KeyChange)) error {
 	w := watch{store: s, changed: changed, changes: s.changes.count(), patterns: map[string]string{}, warned: map[string]bool{}}
-	sub := subscription{classes: "K$gxe", started: w.sync, message: w.message, idle: w.idle}
+	sub := subscription{
+		classes: "K$gxe",
+		started: w.sync, message: w.message, idle: w.idle,
+		refused: func(ctx context.Context, why string) {
+			s.read.log.LogAttrs(ctx, slog.LevelWarn, "the store's server refuses to tell of watched keys, or to have them read: they are not followed",
+				slog.String("err", why))
+		},
+	}
 	for _, p := range patterns {
 		if strings.Count(p, "*") > 1 || p == "" {
 			return fmt.Errorf("watch keys %q: want a key with at most one '*'", p)
@@ -101,6 +108,7 @@ func (w *watch) sync(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		w.changed(engine.KeyChange{Pattern: pattern, Command: "synced"})
 	}
 	return nil
 }

@@ -76,12 +76,14 @@ func TestStore_Watch(t *testing.T) {
 		return cs
 	}
 	want := []engine.KeyChange{
+		{Pattern: "*", Command: "synced"},
 		{Pattern: "*", Key: "note", Command: "sync", Value: "hello"},
 		{Pattern: "*", Key: "shop:1:stock", Command: "sync", Value: "7"},
 		{Pattern: "*", Key: "shop:2:stocks", Command: "sync", Value: "no match"},
 		{Pattern: "*", Key: "shop:3:stock", Command: "sync"},
 		{Pattern: "gone", Key: "gone", Command: "sync", Missing: true},
 		{Pattern: "note", Key: "note", Command: "sync", Value: "hello"},
+		{Pattern: "shop:*:stock", Command: "synced"},
 		{Pattern: "shop:*:stock", Key: "shop:1:stock", Command: "sync", Value: "7"},
 		{Pattern: "shop:*:stock", Key: "shop:3:stock", Command: "sync"},
 	}
@@ -130,8 +132,8 @@ func TestStore_Watch_takesPatternsAsTheyAre(t *testing.T) {
 		}
 	}
 	w := startWatch(t, s, `a[b]?\c*`)
-	if got := w.take(t, 2); len(got) != 2 {
-		t.Errorf("sync = %+v, want two keys", got)
+	if got := w.take(t, 3); len(got) != 3 || got[2].Command != "synced" || got[2].Pattern != `a[b]?\c*` {
+		t.Errorf("sync = %+v, want two keys and its end", got)
 	}
 	if err := s.Watch(t.Context(), []string{"a*b*"}, nil); err == nil || !strings.Contains(err.Error(), "at most one") {
 		t.Errorf("Watch of two stars = %v", err)

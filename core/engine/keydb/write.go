@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +20,11 @@ import (
 // Write makes a batch the next entry of the log, as site.Store says, in one script.
 //
 // Its id is also greater than the stamps of the cells that it replaces, which only
-// matters when the log was rolled back further than they were.
+// matters when the log was rolled back further than they were, and than those of
+// entries that were removed from the log. A write that touches a key which holds
+// something else than state, or state that nobody can read, is refused.
+//
+// A beat also has the log forget what is older than Config.LogAge.
 func (s *Store) Write(ctx context.Context, w site.Write) (site.Written, error) {
 	defer s.metrics.call("write", time.Now())
 	if err := w.Check(); err != nil {
@@ -34,6 +39,9 @@ func (s *Store) Write(ctx context.Context, w site.Write) (site.Written, error) {
 		return site.Written{}, err
 	}
 	s.features.register(s.cfg.Site, w.Batch)
+	if w.Beat != nil {
+		s.beats.taken(time.Now(), s.cfg.DeadAfter)
+	}
 	return done, nil
 }
 
@@ -42,7 +50,7 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 	var answer []string
 	err := s.write.do(ctx, func(ctx context.Context, c *redis.Client) (err error) {
 		answer, err = script.Run(ctx, c, keys, args...).StringSlice()
-		return err
+		return s.refusal(ctx, c, err)
 	})
 	if err != nil {
 		return site.Written{}, err
@@ -61,8 +69,8 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 		return site.Written{}, unavailable(s.write.where, err.Error())
 	}
 	s.metrics.stamp(id.Time())
+	s.sites.add(s.cfg.Site)
 	if s.read != s.write {
-		s.sites.add(s.cfg.Site)
 		s.written.wrote(id)
 	}
 	done := site.Written{ID: id, Prev: prev}
@@ -70,6 +78,35 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 		done.Totals = answer[3:]
 	}
 	return done, nil
+}
+
+// ofScript is how the error of a script itself looks, as opposed to that of a
+// command which it called: that begins with a code.
+var ofScript = regexp.MustCompile(`user_script:\d+: [^-A-Z]`)
+
+// refusal returns the error of a script as engine.ErrRefused where values that it met
+// are to blame: a script reads all of them before it writes. The log and the site's
+// hash are met by every write, so that there the store is to blame.
+func (s *Store) refusal(ctx context.Context, c *redis.Client, err error) error {
+	if err == nil || !answered(err) || passing(err) != "" {
+		return err
+	}
+	wrong := strings.Contains(err.Error(), "WRONGTYPE ")
+	if !wrong && !ofScript.MatchString(err.Error()) {
+		return err
+	}
+	if wrong {
+		for key, want := range map[string]string{logKey(s.cfg.Site): "stream", siteKey(s.cfg.Site): "hash"} {
+			is, e := c.Type(ctx, key).Result()
+			if e != nil {
+				return e
+			}
+			if is != "none" && is != want {
+				return unavailable(s.write.where, "its key "+key+" holds a "+is+" of another program: rename or remove it")
+			}
+		}
+	}
+	return fmt.Errorf("%w: a key that it changes does not hold what this program wrote: %s", engine.ErrRefused, firstLine(err.Error()))
 }
 
 // hash collects what a script is to do with one state hash.
@@ -159,7 +196,7 @@ func (s *Store) writeCall(w site.Write) (keys []string, args []any, err error) {
 			region = "?" // an empty one says that this is no beat
 		}
 	}
-	head := []any{w.Last.String(), w.After.String(), s.cfg.LogEntries, encoded, w.Binary, region, version}
+	head := []any{w.Last.String(), w.After.String(), s.cfg.LogEntries, s.cfg.LogAge.Milliseconds(), encoded, w.Binary, region, version}
 	keys, args = h.call(append(head, featureArgs(s.features.due(s.cfg.Site, w.Batch))...)...)
 	return keys, args, nil
 }

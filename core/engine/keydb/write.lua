@@ -2,7 +2,7 @@
 --
 -- KEYS: the log, the site's hash, then one state hash after the other.
 -- ARGV: what the writer knows to be the last id; the highest id it has merged; the
---       cap of the log; the entry; the binary, and its region and version where the
+--       cap of the log; the milliseconds that a beat leaves in it; the entry; the binary, and its region and version where the
 --       entry is a beat (else empty); a count of features and their names; then for
 --       each state hash a count of changes and those:
 --         r field index value             a register
@@ -17,7 +17,7 @@
 -- Everything is read first, so that a key of a wrong type stops the script while
 -- nothing is written; the entry comes last, so that who sees it finds its cells.
 local log, site = KEYS[1], KEYS[2]
-local known, after, cap, entry = arg(), arg(), arg(), arg()
+local known, after, cap, age, entry = arg(), arg(), arg(), arg(), arg()
 local binary, region, version = arg(), arg(), arg()
 local features = readFeatures()
 
@@ -122,4 +122,5 @@ if #totals > 0 then
 else
 	redis.call('XADD', log, 'MAXLEN', '~', cap, id, 'e', entry, 'p', last)
 end
+if region ~= '' then forget(log, id, age) end
 return {'taken', id, last, unpack(totals)}

@@ -189,8 +189,8 @@ func TestStore_Write_isAllOrNothing(t *testing.T) {
 	there := set("a", "2")
 	there.Cell.Room = "elsewhere"
 	_, err := s.Write(t.Context(), site.Write{Batch: engine.Batch{Changes: []engine.Change{set("a", "2"), there}}})
-	if !errors.Is(err, engine.ErrUnavailable) {
-		t.Errorf("Write = %v, want ErrUnavailable", err)
+	if !errors.Is(err, engine.ErrRefused) {
+		t.Errorf("Write = %v, want ErrRefused", err)
 	}
 	if got := value(t, s, "a"); got != "1" {
 		t.Errorf("a = %q, want 1", got)

@@ -135,6 +135,8 @@ func (e *Engine) write(ctx context.Context, b engine.Batch) (state.ID, error) {
 		e.metrics.lost()
 		if err = e.mend(ctx); err == nil {
 			id, err = e.writeOnce(ctx, b)
+		} else if errors.Is(err, engine.ErrRefused) {
+			err = fmt.Errorf("%w: putting back what it has lost: %v", engine.ErrUnavailable, err) //nolint:errorlint // it is not this batch that was refused
 		}
 	}
 	if err != nil && !errors.Is(err, engine.ErrRefused) && !errors.Is(err, engine.ErrUnavailable) {

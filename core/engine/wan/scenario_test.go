@@ -10,61 +10,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/global-presence/presence/core/engine"
+	"github.com/global-presence/presence/core/engine/converge"
 	"github.com/global-presence/presence/core/engine/wan"
 	"github.com/global-presence/presence/core/state"
-	"github.com/global-presence/presence/plugins"
 )
 
 // settled runs a planet with a binary in each region, in which nobody acts but the
 // test. It returns when all take writes.
-func settled(t *testing.T, cfg wan.Config) *world {
+func settled(t *testing.T, cfg wan.Config) (*world, *converge.Run) {
 	t.Helper()
-	w := &world{seed: cfg.Seed, regions: map[string]*region{}, acked: map[string][]string{}, doubtful: map[string]map[string]bool{}}
-	w.quiet.Store(true)
-	for _, s := range cfg.Sites {
-		w.names = append(w.names, s.Name)
-	}
-	w.planet = start(t, cfg)
-	for _, name := range w.names {
-		w.reboot(name)
-	}
-	t.Cleanup(func() {
-		for _, r := range w.regions {
-			r.stop()
-		}
-	})
+	w := newWorld(t, cfg)
+	r := converge.New(converge.Config{World: w, Seed: cfg.Seed, Pass: pass, Still: true})
+	t.Cleanup(r.Stop)
 	pass(5 * time.Second)
-	for name, r := range w.regions {
-		if err := r.engine.Ready(); err != nil {
+	for _, name := range w.names {
+		if err := r.Region(name).Engine().Ready(); err != nil {
 			t.Fatalf("%s is not ready: %v", name, err)
 		}
 	}
-	return w
+	return w, r
 }
 
 // agree fails the test unless all regions show the same, which is what their stores
 // hold and what people were told.
-func (w *world) agree(t *testing.T) {
+func agree(t *testing.T, r *converge.Run) {
 	t.Helper()
-	w.check(t)
-	for _, c := range w.complaints {
+	for _, c := range r.Complaints() {
 		t.Error(c)
 	}
 }
 
-// light is what a region shows of the light.
-func (r *region) light() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.rooms[room].State("left", nil).Registers["flag"].Value
-}
-
-// switchTo has a person of the region switch the light, having seen what it shows.
-func (r *region) switchTo(t *testing.T, value string) {
+// turn has a person of a region switch the light, having seen what it shows.
+func turn(t *testing.T, r *converge.Run, name, value string) {
 	t.Helper()
-	c := state.Cell{Room: room, Feature: "left", Field: "flag", Kind: plugins.Register, Value: value}
-	if _, err := r.engine.Append(t.Context(), engine.Batch{Binary: r.binary, Changes: []engine.Change{{Cell: c}}, After: r.seen()}); err != nil {
-		t.Fatalf("Append in %s: %v", r.site, err)
+	if err := r.Region(name).Switch(t.Context(), room, value); err != nil {
+		t.Fatalf("Append in %s: %v", name, err)
 	}
 }
 
@@ -72,22 +52,22 @@ func (r *region) switchTo(t *testing.T, value string) {
 // everywhere, though the clock of their store is an hour behind.
 func TestScenario_clockBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := settled(t, wan.Config{Sites: []wan.Site{
+		w, r := settled(t, wan.Config{Sites: []wan.Site{
 			{Name: "iad", Region: "iad", Skew: time.Hour}, {Name: "lhr", Region: "lhr"}, {Name: "syd", Region: "syd", Skew: -time.Hour},
 		}})
-		w.regions["iad"].switchTo(t, "on")
+		turn(t, r, "iad", "on")
 		pass(time.Second)
-		if got := w.regions["syd"].light(); got != "on" {
+		if got := r.Region("syd").Light(room); got != "on" {
 			t.Fatalf("syd shows the light %q, want on", got)
 		}
-		w.regions["syd"].switchTo(t, "off")
+		turn(t, r, "syd", "off")
 		pass(time.Second)
-		for name, r := range w.regions {
-			if got := r.light(); got != "off" {
+		for _, name := range w.names {
+			if got := r.Region(name).Light(room); got != "off" {
 				t.Errorf("%s shows the light %q after syd switched it off", name, got)
 			}
 		}
-		w.agree(t)
+		agree(t, r)
 	})
 }
 
@@ -96,11 +76,11 @@ func TestScenario_clockBehind(t *testing.T) {
 // put back.
 func TestScenario_peerAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := settled(t, wan.Config{Backlog: 5, Sites: []wan.Site{
+		w, r := settled(t, wan.Config{Backlog: 5, Sites: []wan.Site{
 			{Name: "lhr", Region: "lhr"}, {Name: "syd", Region: "syd", Skew: time.Hour},
 		}})
 		act := func(name, what string, i int) {
-			w.regions[name].event(t.Context(), room, fmt.Sprintf("%s-%s-%d", name, what, i), 1)
+			r.Region(name).Event(t.Context(), room, fmt.Sprintf("%s-%s-%d", name, what, i), 1)
 		}
 		for i := range 10 {
 			act("lhr", "before", i)
@@ -123,7 +103,7 @@ func TestScenario_peerAhead(t *testing.T) {
 		if !rolledBack {
 			t.Error("the store of lhr was not rolled back, so that nothing was tried")
 		}
-		w.agree(t)
+		agree(t, r)
 	})
 }
 
@@ -131,22 +111,22 @@ func TestScenario_peerAhead(t *testing.T) {
 // before it takes writes.
 func TestScenario_diskLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := settled(t, wan.Config{Sites: three})
-		lhr := w.regions["lhr"]
+		w, r := settled(t, wan.Config{Sites: three})
+		lhr := r.Region("lhr")
 		for i := range 20 {
-			lhr.event(t.Context(), room, fmt.Sprintf("e-%d", i), 1)
+			lhr.Event(t.Context(), room, fmt.Sprintf("e-%d", i), 1)
 		}
 		pass(time.Second)
-		lhr.stop() // nobody at home remembers
+		r.Kill("lhr") // nobody at home remembers
 		before := load(t, w.planet.Store("lhr"), "lhr")
 		w.planet.Restart("lhr", false, 2*time.Second)
-		w.reboot("lhr")
-		lhr = w.regions["lhr"]
-		for start := time.Now(); lhr.engine.Ready() != nil; pass(10 * time.Millisecond) {
+		r.Boot("lhr")
+		lhr = r.Region("lhr")
+		for start := time.Now(); lhr.Engine().Ready() != nil; pass(10 * time.Millisecond) {
 			if time.Since(start) > time.Minute {
-				t.Fatalf("lhr takes no writes after a minute: %v", lhr.engine.Ready())
+				t.Fatalf("lhr takes no writes after a minute: %v", lhr.Engine().Ready())
 			}
-			if _, err := lhr.engine.Append(t.Context(), engine.Batch{Binary: lhr.binary, Events: []string{"early"}}); err == nil {
+			if _, err := lhr.Engine().Append(t.Context(), engine.Batch{Binary: "early", Events: []string{"early"}}); err == nil {
 				t.Fatal("lhr took a write before it was ready")
 			}
 		}
@@ -154,9 +134,9 @@ func TestScenario_diskLost(t *testing.T) {
 		if diff := cmp.Diff(before, load(t, w.planet.Store("lhr"), "lhr")); diff != "" {
 			t.Errorf("what lhr holds of its own when it takes writes (-before +after):\n%s", diff)
 		}
-		lhr.event(t.Context(), room, "after", 1)
+		lhr.Event(t.Context(), room, "after", 1)
 		pass(15 * time.Second)
-		w.agree(t)
+		agree(t, r)
 	})
 }
 
@@ -166,22 +146,21 @@ func TestScenario_minuteCut(t *testing.T) {
 	for _, backlog := range []int{4096, 100} {
 		t.Run(fmt.Sprintf("backlog %d", backlog), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := settled(t, wan.Config{Sites: three, Backlog: backlog})
+				w, r := settled(t, wan.Config{Sites: three, Backlog: backlog})
 				w.planet.CutOff("syd")
 				for i := range 600 {
 					for _, name := range w.names {
-						r := w.regions[name]
 						if i%20 == 0 {
-							r.event(t.Context(), room, fmt.Sprintf("%s-%d", name, i), 1)
+							r.Region(name).Event(t.Context(), room, fmt.Sprintf("%s-%d", name, i), 1)
 						} else {
-							r.switchTo(t, fmt.Sprint(i))
+							turn(t, r, name, fmt.Sprint(i))
 						}
 					}
 					pass(100 * time.Millisecond)
 				}
 				w.planet.Rejoin("syd")
 				pass(2 * time.Second)
-				w.agree(t)
+				agree(t, r)
 			})
 		})
 	}

@@ -2,6 +2,7 @@ package keydbtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -16,9 +17,10 @@ import (
 // Link is the network over which one server copies another. It can be slow, and it
 // can break.
 type Link struct {
-	tb    testing.TB
-	proxy *toxiproxy.Proxy
-	port  int
+	tb      testing.TB
+	proxy   *toxiproxy.Proxy
+	port    int
+	delayed bool
 }
 
 // StartLink starts a network to target until the test ends.
@@ -40,40 +42,32 @@ func StartLink(tb testing.TB, target *Server) *Link {
 	return l
 }
 
-// Delay makes what target says take that long. It is set before the link is used.
+// Addr returns where the link begins: who connects to it has target at its end.
+func (l *Link) Addr() string { return l.proxy.Listen }
+
+// Delay makes what target says take that long from now on.
 func (l *Link) Delay(d time.Duration) {
 	l.tb.Helper()
-	toxic := fmt.Sprintf(`{"type":"latency","stream":"downstream","attributes":{"latency":%d}}`, d.Milliseconds())
+	if l.delayed {
+		if err := l.proxy.Toxics.RemoveToxic(context.Background(), "delay"); err != nil {
+			l.tb.Fatal(err)
+		}
+	}
+	toxic := fmt.Sprintf(`{"name":"delay","type":"latency","stream":"downstream","attributes":{"latency":%d}}`, d.Milliseconds())
 	if _, err := l.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 		l.tb.Fatal(err)
 	}
+	l.delayed = true
 }
 
-// Cut breaks the link: connections end and no new one is made.
+// Cut breaks the link: connections end, what was under way over them is lost, and no
+// new one is made.
 func (l *Link) Cut() { l.proxy.Stop() }
 
-// Heal ends a Cut.
+// Heal ends a Cut, if there is one.
 func (l *Link) Heal() {
 	l.tb.Helper()
-	if err := l.proxy.Start(); err != nil {
+	if err := l.proxy.Start(); err != nil && !errors.Is(err, toxiproxy.ErrProxyAlreadyStarted) {
 		l.tb.Fatal(err)
 	}
-}
-
-// FollowOver is Follow over a link.
-func (s *Server) FollowOver(l *Link) {
-	s.tb.Helper()
-	s.Do("REPLICAOF", "127.0.0.1", l.port)
-}
-
-// WaitUp waits until n links are up.
-func (s *Server) WaitUp(n int) {
-	s.tb.Helper()
-	s.Until("links up", func(ctx context.Context) (string, bool) {
-		text, err := s.client.Info(ctx, "replication").Result()
-		if err != nil {
-			return err.Error(), false
-		}
-		return text, strings.Count(text, "_link_status:up")-strings.Count(text, "master_global_link_status:up") >= n
-	})
 }

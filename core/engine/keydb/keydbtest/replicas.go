@@ -2,6 +2,7 @@ package keydbtest
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,50 +29,92 @@ func StartReplica(tb testing.TB, primary *Server, opts Options) *Server {
 // until all links are up.
 func StartMesh(tb testing.TB, n int, opts Options) []*Server {
 	tb.Helper()
-	opts.Program = "keydb-server"
-	opts.Args = append([]string{"--active-replica", "yes", "--multi-master", "yes", "--server-threads", "1"}, opts.Args...)
 	servers := make([]*Server, n)
 	for i := range servers {
-		servers[i] = Start(tb, opts)
+		servers[i] = startActive(tb, opts)
 	}
+	join(servers, func(s, peer *Server) { s.Follow(peer) })
+	return servers
+}
+
+// StartMeshOver is StartMesh over links, with one server for each of opts. Server i
+// copies server j over links[i][j].
+func StartMeshOver(tb testing.TB, opts ...Options) (servers []*Server, links [][]*Link) {
+	tb.Helper()
+	for _, o := range opts {
+		servers = append(servers, startActive(tb, o))
+	}
+	for i := range servers {
+		links = append(links, make([]*Link, len(servers)))
+		for j, peer := range servers {
+			if i != j {
+				links[i][j] = StartLink(tb, peer)
+			}
+		}
+	}
+	join(servers, func(s, peer *Server) {
+		s.FollowOver(links[slices.Index(servers, s)][slices.Index(servers, peer)])
+	})
+	return servers, links
+}
+
+// startActive starts a KeyDB that may become a part of a mesh.
+func startActive(tb testing.TB, opts Options) *Server {
+	tb.Helper()
+	opts.Program = "keydb-server"
+	opts.Args = append([]string{"--active-replica", "yes", "--multi-master", "yes", "--server-threads", "1"}, opts.Args...)
+	return Start(tb, opts)
+}
+
+// join has all servers copy each other and waits until they do.
+func join(servers []*Server, follow func(s, peer *Server)) {
 	for _, s := range servers {
+		s.tb.Helper()
 		for _, peer := range servers {
 			if peer != s {
-				s.Follow(peer)
+				follow(s, peer)
 			}
 		}
 	}
 	for _, s := range servers {
 		s.WaitLinks()
-		s.waitReplicas(n - 1)
+		s.waitReplicas(len(servers) - 1)
 	}
-	return servers
 }
 
 // Follow has the server copy another one, now and after each Restart.
 func (s *Server) Follow(peer *Server) {
 	s.tb.Helper()
-	s.peers = append(s.peers, peer)
-	s.Do("REPLICAOF", "127.0.0.1", peer.Port)
+	s.follow(peer.Port)
 }
 
-// follow repeats what Follow said.
-func (s *Server) follow() {
+// FollowOver is Follow over a link.
+func (s *Server) FollowOver(l *Link) {
 	s.tb.Helper()
-	for _, peer := range s.peers {
-		s.Do("REPLICAOF", "127.0.0.1", peer.Port)
-	}
+	s.follow(l.port)
+}
+
+func (s *Server) follow(port int) {
+	s.tb.Helper()
+	s.from = append(s.from, port)
+	s.Do("REPLICAOF", "127.0.0.1", port)
 }
 
 // WaitLinks waits until the links over which the server copies others are up.
 func (s *Server) WaitLinks() {
+	s.tb.Helper()
+	s.WaitUp(len(s.from))
+}
+
+// WaitUp waits until n of them are.
+func (s *Server) WaitUp(n int) {
 	s.tb.Helper()
 	s.Until("links up", func(ctx context.Context) (string, bool) {
 		text, err := s.client.Info(ctx, "replication").Result()
 		if err != nil {
 			return err.Error(), false
 		}
-		return text, strings.Count(text, "_link_status:up")-strings.Count(text, "master_global_link_status:up") >= len(s.peers)
+		return text, strings.Count(text, "_link_status:up")-strings.Count(text, "master_global_link_status:up") >= n
 	})
 }
 

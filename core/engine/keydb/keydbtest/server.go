@@ -59,7 +59,7 @@ type Server struct {
 	cmd    *exec.Cmd
 	orders io.WriteCloser // to the shell that holds the server
 	pid    int            // 0 while it does not run
-	peers  []*Server      // whom it copies, told again after a restart
+	from   []int          // ports of whom it copies, which a restart begins with
 }
 
 // Have skips the test, or fails it, if program is not there.
@@ -132,6 +132,9 @@ func (s *Server) start() {
 		args = append(args, "--requirepass", s.opts.Password, "--masterauth", s.opts.Password)
 	}
 	args = append(args, s.opts.Args...)
+	for _, port := range s.from {
+		args = append(args, "--replicaof", "127.0.0.1", strconv.Itoa(port))
+	}
 	s.cmd = exec.Command("sh", append([]string{"-c", holder, "sh"}, args...)...)
 	s.cmd.Env = append(os.Environ(), "LOG="+filepath.Join(s.Dir, "server.log"))
 	orders, err := s.cmd.StdinPipe()
@@ -248,7 +251,8 @@ func (s *Server) signal(sig syscall.Signal) {
 	}
 }
 
-// Restart starts a server that was ended again, with its data or without.
+// Restart starts a server that was ended again, with its data or without, and copying
+// whom it copied before from its first moment on.
 func (s *Server) Restart(keepDisk bool) {
 	s.tb.Helper()
 	s.Kill()
@@ -257,7 +261,6 @@ func (s *Server) Restart(keepDisk bool) {
 	}
 	s.start()
 	s.Wait()
-	s.follow()
 }
 
 // wipe empties the server's folder, but for its log.

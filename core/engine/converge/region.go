@@ -1,12 +1,12 @@
-package wan_test
+package converge
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/global-presence/presence/core/engine"
@@ -18,7 +18,7 @@ import (
 // listCap is how many items "recent" keeps.
 const listCap = 5
 
-// rooms are where people meet in the chaos tests.
+// rooms are where people meet.
 var rooms = []string{"home", "attic"}
 
 // schema has two features, so that what one event does is spread over two keys of
@@ -39,35 +39,39 @@ func schema() state.Schema {
 	)
 }
 
-// region is what a binary makes of its engine: it follows the logs into rooms, beats
+// Region is what a binary makes of its engine: it follows the logs into rooms, beats
 // and lets people act, as core/bus does.
-type region struct {
-	world  *world
+type Region struct {
+	run    *Run
 	site   string
 	binary string
+	store  site.Store
 	engine *site.Engine
-	stop   func() // kills the binary and waits for it
+	kill   func()       // kills the binary and waits for it
+	empty  atomic.Int32 // rooms that have not been loaded
 
-	mu      sync.Mutex
+	mu      sync.Mutex // guards the rest
 	rooms   map[string]*state.Room
-	highest state.ID
+	highest state.ID            // of all that was merged or loaded
 	stamps  map[string]state.ID // of the values of "last" that were seen
 	here    map[string]bool     // sessions, by name
 	pending map[string]bool     // of them, those that the log does not know
 }
 
-// tab is the session of one person in a room.
-func (r *region) tab(room string, i int) string { return fmt.Sprintf("%s/%s-%d", room, r.binary, i) }
+// Engine returns the region's engine.
+func (r *Region) Engine() *site.Engine { return r.engine }
 
 // boot starts a binary at a site. It remembers nothing of one before.
-func (w *world) boot(name string, n int) *region {
-	r := &region{
-		world: w, site: name, binary: fmt.Sprintf("%s-%d", name, n),
+func (w *Run) boot(name string, n int) *Region {
+	r := &Region{
+		run: w, site: name, binary: binaryName(name, n),
 		rooms: map[string]*state.Room{}, stamps: map[string]state.ID{},
 		here: map[string]bool{}, pending: map[string]bool{},
 	}
+	store, sever := w.world.Store(name)
+	r.store = store
 	e, err := site.New(site.Config{
-		Site: name, Store: w.planet.Store(name), SyncTimeout: time.Hour, Faults: w.faults,
+		Site: name, Store: store, SyncTimeout: time.Hour, Faults: w.cfg.Faults, Logger: w.cfg.Logger.With("binary", r.binary),
 	})
 	if err != nil {
 		panic(err) // a bug in the line above
@@ -75,11 +79,12 @@ func (w *world) boot(name string, n int) *region {
 	r.engine = e
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	r.stop = func() {
+	r.kill = sync.OnceFunc(func() {
+		sever()
 		cancel()
 		wg.Wait()
-	}
-	random := rand.New(rand.NewPCG(w.seed, uint64(n)<<32|uint64(slices.Index(w.names, name))))
+	})
+	random := rand.New(rand.NewPCG(w.cfg.Seed, uint64(n)<<32|uint64(slices.Index(w.names, name))))
 	wg.Go(func() {
 		if err := e.Run(ctx); err != nil {
 			w.complain("%s: Run: %v", name, err)
@@ -88,6 +93,7 @@ func (w *world) boot(name string, n int) *region {
 	for _, room := range rooms {
 		r.rooms[room] = state.NewRoom(schema())
 	}
+	r.empty.Store(int32(len(rooms)))
 	for _, room := range rooms {
 		wg.Go(func() { r.load(ctx, room) })
 	}
@@ -102,10 +108,11 @@ func (w *world) boot(name string, n int) *region {
 }
 
 // load merges what the store holds of a room.
-func (r *region) load(ctx context.Context, room string) {
+func (r *Region) load(ctx context.Context, room string) {
 	for ctx.Err() == nil {
 		if cells, _, err := r.engine.Load(ctx, room); err == nil {
 			r.merge(room, cells)
+			r.empty.Add(-1)
 			return
 		}
 		_ = wait(ctx, 100*time.Millisecond) // the loop asks ctx
@@ -113,11 +120,12 @@ func (r *region) load(ctx context.Context, room string) {
 }
 
 // reload takes what the store holds of a site in place of what a room holds of it.
-func (r *region) reload(ctx context.Context, room, site string) {
+func (r *Region) reload(ctx context.Context, room, site string) {
 	for ctx.Err() == nil {
 		if cells, at, err := r.engine.Load(ctx, room); err == nil {
 			cells = slices.DeleteFunc(cells, func(c state.Cell) bool { return c.Stamp.Site != site })
 			r.mu.Lock()
+			r.note(cells)
 			r.rooms[room].Reset(site, at[site], cells)
 			r.mu.Unlock()
 			return
@@ -126,22 +134,35 @@ func (r *region) reload(ctx context.Context, room, site string) {
 	}
 }
 
-func (r *region) merge(room string, cells []state.Cell) {
+func (r *Region) merge(room string, cells []state.Cell) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.rooms[room] == nil {
 		return
 	}
+	r.note(cells)
+	r.rooms[room].Merge(cells...)
+}
+
+// note remembers the stamps of what is about to be shown; r.mu is held.
+func (r *Region) note(cells []state.Cell) {
 	for _, c := range cells {
+		r.highest = higher(r.highest, c.Stamp.ID)
 		if c.Field == "last" {
 			r.stamps[c.Value] = c.Stamp.ID
 		}
 	}
-	r.rooms[room].Merge(cells...)
+}
+
+func higher(a, b state.ID) state.ID {
+	if a.Compare(b) < 0 {
+		return b
+	}
+	return a
 }
 
 // follow merges what the logs say.
-func (r *region) follow(ctx context.Context, wg *sync.WaitGroup) {
+func (r *Region) follow(ctx context.Context, wg *sync.WaitGroup) {
 	from := engine.Positions{"": {MS: time.Now().Add(-10 * time.Minute).UnixMilli()}}
 	for ctx.Err() == nil {
 		err := r.engine.Tail(ctx, from, func(ds []engine.Delivery) error {
@@ -159,8 +180,8 @@ func (r *region) follow(ctx context.Context, wg *sync.WaitGroup) {
 					r.merge(room, cs)
 				}
 				r.mu.Lock()
-				if d.ID.Compare(r.highest) > 0 && !d.Gap {
-					r.highest = d.ID
+				if !d.Gap {
+					r.highest = higher(r.highest, d.ID)
 				}
 				r.mu.Unlock()
 				from[d.Site] = d.ID
@@ -168,17 +189,17 @@ func (r *region) follow(ctx context.Context, wg *sync.WaitGroup) {
 			return nil
 		})
 		if ctx.Err() == nil {
-			r.world.complain("%s: Tail: %v", r.site, err)
+			r.run.complain("%s: Tail: %v", r.site, err)
 			return
 		}
 	}
 }
 
 // beat says every second that the binary is alive, and who came and went.
-func (r *region) beat(ctx context.Context, first time.Duration) {
+func (r *Region) beat(ctx context.Context, first time.Duration) {
 	for err := wait(ctx, first); err == nil; err = wait(ctx, time.Second) {
 		b := engine.Batch{Binary: r.binary, After: r.seen(), Beat: &engine.Beat{Region: r.site}}
-		if r.world.faults.NoBeat {
+		if r.run.cfg.Faults.NoBeat {
 			b.Beat = nil
 		}
 		r.mu.Lock()
@@ -201,80 +222,17 @@ func (r *region) beat(ctx context.Context, first time.Duration) {
 	}
 }
 
-// member is the cell of a session, whose name begins with its room.
-func (r *region) member(session string, here bool) state.Cell {
-	room := rooms[0]
-	if session[:len(rooms[1])] == rooms[1] {
-		room = rooms[1]
-	}
-	if !here {
-		return state.Leave(room, session)
-	}
-	return state.Join(room, session, state.Member{User: session, Region: r.site, Binary: r.binary})
-}
-
-func (r *region) seen() state.ID {
+func (r *Region) seen() state.ID {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.highest
 }
 
-// act is a person: now and then they do something, or come or go.
-func (r *region) act(ctx context.Context, person int, random *rand.Rand) {
-	for n := 0; ; n++ {
-		pause := time.Duration(random.Int64N(int64(1600 * time.Millisecond)))
-		if wait(ctx, pause) != nil || r.world.quiet.Load() {
-			return
-		}
-		room := rooms[random.IntN(len(rooms))]
-		if random.IntN(8) == 0 {
-			s := r.tab(room, person)
-			r.mu.Lock()
-			r.here[s] = !r.here[s]
-			r.pending[s] = true
-			r.mu.Unlock()
-			continue
-		}
-		r.event(ctx, room, fmt.Sprintf("%s-%d-%d", r.binary, person, n), random.IntN(3))
-	}
-}
-
-// event is one thing that a person does: five changes, together or not at all.
-func (r *region) event(ctx context.Context, room, id string, flag int) {
-	at := func(feature, name string, kind plugins.Kind, value string) state.Cell {
-		return state.Cell{Room: room, Feature: feature, Field: name, Kind: kind, Value: value}
-	}
-	flagged := at("left", "flag", plugins.Register, id)
-	if flag == 0 {
-		flagged.Value, flagged.Removed = "", true
-	}
+// view is what people in a room of the region see.
+func (r *Region) view(room string, live []string) map[string]plugins.State {
 	r.mu.Lock()
-	before := r.rooms[room].State("left", nil).Registers["last"].Value
-	sawAt, after := r.stamps[before], r.highest
-	r.mu.Unlock()
-	got, err := r.engine.Append(ctx, engine.Batch{
-		Binary: r.binary, Events: []string{id}, After: after,
-		Changes: []engine.Change{
-			{Cell: at("left", "last", plugins.Register, id)},
-			{Cell: flagged},
-			engine.Add(room, "left", "count", 1),
-			{Cell: at("left", "all", plugins.List, id), Cap: plugins.MaxListSize},
-			engine.Add(room, "right", "count", 1),
-			{Cell: at("right", "recent", plugins.List, id), Cap: listCap},
-		},
-	})
-	if err == nil && got.Compare(sawAt) <= 0 {
-		r.world.complain("%s: %s saw %s of entry %s and changed it in entry %s", r.site, id, before, sawAt, got)
-	}
-	r.world.account(room, id, err == nil)
-}
-
-// view is what people in a room see, of whom only those of live binaries count.
-func view(room *state.Room, live []string) map[string]plugins.State {
-	for _, binary := range live {
-		room.SetLive(binary, true)
-	}
-	return map[string]plugins.State{"left": room.State("left", nil), "right": room.State("right", nil)}
+	defer r.mu.Unlock()
+	return view(r.rooms[room], live)
 }
 
 // wait returns after d, or with the cause for which ctx ended.
