@@ -33,7 +33,7 @@ func (p *place) start(tb testing.TB) {
 	p.server.worries = []string{
 		"store", "keydb server", "presence not written", "logs cannot be read", "binary stopped beating",
 		"room not loaded", "watching of keys broke off", "peer", "write_error", "event not",
-		"not synced", "remembered writes", "context deadline exceeded",
+		"not synced", "remembered writes", "server to read from", "context deadline exceeded",
 	}
 }
 
@@ -153,14 +153,7 @@ func (pl *planet) start(tb testing.TB) {
 func (pl *planet) waitReady(tb testing.TB) {
 	tb.Helper()
 	for _, p := range pl.places {
-		admin := newVisitor(tb, p.server.admin)
-		waitFor(tb, p.code+" to be ready", func() (string, bool) {
-			a, err := admin.try("GET", "/readyz", "")
-			if err != nil {
-				return err.Error(), false
-			}
-			return a.body, a.StatusCode == 200
-		})
+		p.server.waitReady()
 	}
 }
 

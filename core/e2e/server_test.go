@@ -83,6 +83,19 @@ func (s *server) waitSaid(line *regexp.Regexp) (found []string) {
 	return found
 }
 
+// waitReady waits until the server takes events.
+func (s *server) waitReady() {
+	s.tb.Helper()
+	admin := newVisitor(s.tb, s.admin)
+	waitFor(s.tb, "the server to be ready", func() (string, bool) {
+		a, err := admin.try("GET", "/readyz", "")
+		if err != nil {
+			return err.Error(), false
+		}
+		return a.body, a.StatusCode == 200
+	})
+}
+
 // freeAddress returns an address that a server can take again after another one had
 // it: its port is none of those that systems hand out by themselves.
 func freeAddress(tb testing.TB) string {
