@@ -2,6 +2,7 @@ package converge
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -62,7 +63,7 @@ type Region struct {
 func (r *Region) Engine() *site.Engine { return r.engine }
 
 // boot starts a binary at a site. It remembers nothing of one before.
-func (w *Run) boot(name string, n int) *Region {
+func boot(w *Run, name string, n int) *Region {
 	r := &Region{
 		run: w, site: name, binary: binaryName(name, n),
 		rooms: map[string]*state.Room{}, stamps: map[string]state.ID{},
@@ -71,7 +72,7 @@ func (w *Run) boot(name string, n int) *Region {
 	store, sever := w.world.Store(name)
 	r.store = store
 	e, err := site.New(site.Config{
-		Site: name, Store: store, SyncTimeout: time.Hour, Faults: w.cfg.Faults, Logger: w.cfg.Logger.With("binary", r.binary),
+		Site: name, Store: store, SyncTimeout: time.Hour, Faults: w.cfg.Faults, Logger: w.cfg.Logger.With(slog.String("binary", r.binary)),
 	})
 	if err != nil {
 		panic(err) // a bug in the line above

@@ -97,7 +97,7 @@ func New(cfg Config) *Run {
 // Boot starts a binary in a region where there is none.
 func (r *Run) Boot(name string) {
 	r.boots++
-	r.regions[name] = r.boot(name, r.boots)
+	r.regions[name] = boot(r, name, r.boots)
 }
 
 // Kill ends the binary of a region.
