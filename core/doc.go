@@ -14,7 +14,8 @@
 //
 //	core/region         codes, names, positions of regions
 //	core/state          the kinds of state and their merges; pure
-//	core/engine         what an engine promises; enginetest runs the promises
+//	core/engine         what an engine promises; enginetest runs the promises, converge
+//	                    breaks everything and compares what is left
 //	core/engine/memory  one site in this process, with or without a file
 //	core/engine/site    one site over any store that copies keys between places
 //	core/engine/keydb   that store on KeyDB, Valkey and Redis; hosted runs a KeyDB
