@@ -75,6 +75,7 @@ func TestOpen_unusableServers(t *testing.T) {
 	noScripts := keydbtest.Start(t, keydbtest.Options{Args: []string{"--rename-command", "EVAL", "", "--rename-command", "EVALSHA", ""}})
 	users := keydbtest.Start(t, keydbtest.Options{})
 	users.Do("ACL", "SETUSER", "writer", "on", ">pw", "~gp:*", "&*", "+@all", "-xadd")
+	users.Do("ACL", "SETUSER", "trimless", "on", ">pw", "~gp:*", "&*", "+@all", "-xtrim")
 	users.Do("ACL", "SETUSER", "stranger", "on", ">pw", "~other:*", "&*", "+@all")
 	users.Do("ACL", "SETUSER", "blind", "on", ">pw", "~*", "&*", "+@all", "-info")
 	as := func(user string) string {
@@ -94,6 +95,7 @@ func TestOpen_unusableServers(t *testing.T) {
 		{"NoStreams", keydb.Config{URL: noStreams.URL()}, "it does not know the command XADD: it is too old or the command was renamed"},
 		{"NoScripts", keydb.Config{URL: noScripts.URL()}, "it does not know the command EVAL: it is too old or the command was renamed"},
 		{"NoPermissionToRun", keydb.Config{URL: as("writer")}, "its user has no permissions to run the 'xadd' command"},
+		{"NoPermissionToTrim", keydb.Config{URL: as("trimless")}, "its user has no permissions to run the 'xtrim' command"},
 		{"NoPermissionToAccess", keydb.Config{URL: as("stranger")}, "its user has no permissions to access"},
 		{"NoPermissionToAsk", keydb.Config{URL: as("blind")}, "its user has no permissions to run the 'info' command"},
 		{"NoSuchDatabase", keydb.Config{URL: alone.URL() + "/99"}, "it has no database of that number: correct the end of the URL"},

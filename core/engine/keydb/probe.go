@@ -93,6 +93,10 @@ func (s *server) tryWrite(ctx context.Context, site string) error {
 	hash := stream + ":hash"
 	return faulty(pipeline(ctx, s.client, func(p redis.Pipeliner) {
 		p.XAdd(ctx, &redis.XAddArgs{Stream: stream, MaxLen: 1, Approx: true, Values: []string{"p", "1"}})
+		p.Do(ctx, "EXISTS", stream)
+		p.Do(ctx, "XINFO", "STREAM", stream)
+		p.Do(ctx, "XTRIM", stream, "MINID", "~", "0")
+		p.Do(ctx, "TYPE", hash)
 		p.Do(ctx, "HSETNX", hash, "n", "1")
 		p.Do(ctx, "HSET", hash, "f", "1")
 		p.Do(ctx, "HMGET", hash, "f")
