@@ -67,7 +67,7 @@ func startSlowMesh(tb testing.TB, delay time.Duration) []*crossing {
 		}
 	}
 	for _, c := range all {
-		c.store.WaitUp(len(all) - 1)
+		c.store.WaitLinks()
 	}
 	return all
 }
@@ -84,7 +84,7 @@ func startSlowReplicas(tb testing.TB, delay time.Duration) []*crossing {
 			l.Delay(delay)
 			replica.FollowOver(l)
 		}
-		replica.WaitUp(1)
+		replica.WaitLinks()
 		all = append(all, &crossing{store: replica, args: []string{"--region=" + code, "--keydb=" + primary.URL(), "--keydb-read=" + replica.URL()}})
 	}
 	return all

@@ -14,7 +14,6 @@ type metrics struct {
 	losses  *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
 	wakes   prometheus.Counter
-	ahead   prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) metrics {
@@ -38,10 +37,6 @@ func newMetrics(r prometheus.Registerer) metrics {
 		wakes: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "presence_keydb_wakes_total",
 			Help: "Notifications that a log has grown.",
-		})),
-		ahead: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "presence_keydb_stamp_ahead_seconds",
-			Help: "How far the newest id of the site's log is ahead of this machine's clock. More than a few seconds means that some server's clock is wrong.",
 		})),
 	}
 }
@@ -81,12 +76,6 @@ func (m metrics) call(name string, start time.Time) {
 func (m metrics) wake() {
 	if m.wakes != nil {
 		m.wakes.Inc()
-	}
-}
-
-func (m metrics) stamp(t time.Time) {
-	if m.ahead != nil {
-		m.ahead.Set(time.Until(t).Seconds())
 	}
 }
 

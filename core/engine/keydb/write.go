@@ -68,7 +68,6 @@ func (s *Store) run(ctx context.Context, script *redis.Script, keys []string, ar
 	if err := errors.Join(errID, errPrev); err != nil {
 		return site.Written{}, unavailable(s.write.where, err.Error())
 	}
-	s.metrics.stamp(id.Time())
 	s.sites.add(s.cfg.Site)
 	if s.read != s.write {
 		s.written.wrote(id)

@@ -103,18 +103,12 @@ func (s *Server) follow(port int) {
 // WaitLinks waits until the links over which the server copies others are up.
 func (s *Server) WaitLinks() {
 	s.tb.Helper()
-	s.WaitUp(len(s.from))
-}
-
-// WaitUp waits until n of them are.
-func (s *Server) WaitUp(n int) {
-	s.tb.Helper()
 	s.Until("links up", func(ctx context.Context) (string, bool) {
 		text, err := s.client.Info(ctx, "replication").Result()
 		if err != nil {
 			return err.Error(), false
 		}
-		return text, strings.Count(text, "_link_status:up")-strings.Count(text, "master_global_link_status:up") >= n
+		return text, strings.Count(text, "_link_status:up")-strings.Count(text, "master_global_link_status:up") >= len(s.from)
 	})
 }
 
