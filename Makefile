@@ -13,11 +13,11 @@ TEMPL = go run github.com/a-h/templ/cmd/templ@$(shell go list -m -f '{{.Version}
 
 # npm writes this file last, so it is as new as the installed packages.
 NODE_MODULES := assets/client/node_modules/.package-lock.json
+BUF := assets/client/node_modules/.bin/buf
 
 # Files that a command writes and that are committed, as git pathspecs, for
-# `make check-generated`. The *.pb.go are not among them: `make proto` builds buf
-# first, which takes minutes on a machine that has never done it.
-GENERATED := '*_templ.go' 'assets/dist/*'
+# `make check-generated`.
+GENERATED := '*_templ.go' '*.pb.go' 'assets/dist/*'
 
 # Every package, or PKG=./core/cable/... for some.
 PKG ?= ./...
@@ -29,8 +29,13 @@ FUZZTIME ?= 10s
 BENCH ?= .
 COUNT ?= 1
 
-# Where `make screenshots` puts its pictures.
-DIR ?= /tmp/screenshots
+# What a module for WebAssembly is built with: no symbols, and no paths of this machine,
+# so that the same source is the same module everywhere.
+WASM := GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags='-s -w'
+
+# A process with the race detector waits a second at its end, for reports of others; the
+# tests start hundreds of processes.
+RACE := GORACE=atexit_sleep_ms=0
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # the order of prerequisites counts, and go test uses all cores anyway
@@ -44,12 +49,20 @@ run: ## start one region on this machine
 	go run .
 
 .PHONY: test
-test: deps test-client test-go ## install what is missing, build, run every test with -race
+test: deps test-client test-go test-wasm ## install what is missing, build, run every test with -race
 
 .PHONY: test-go
 test-go: ## the Go part of `make test`: PKG=./core/... for some packages
 	go build $(PKG)
-	go test -race -shuffle=on -timeout=5m $(PKG)
+	$(RACE) go test -race -shuffle=on -timeout=10m $(PKG)
+
+# What a carrier can change: every feature, and processes that end. The rest of the suite
+# is the same server again; `go test ./core/e2e -carrier=wasm` runs it all.
+WASM_TESTS := Feature_added|Board|Direct|Globe|Resting|Restart|ScriptOff|Together
+
+.PHONY: test-wasm
+test-wasm: ## the part of `make test` with every feature as a WebAssembly module
+	$(RACE) go test -race -timeout=10m ./core/e2e -carrier=wasm -run='^Test($(WASM_TESTS))$$'
 
 .PHONY: test-client
 test-client: ## the browser client's part of `make test`, where there is Node
@@ -86,7 +99,19 @@ deps: ## install the Debian packages that the tests use
 bench: ## benchmarks, one package at a time: BENCH=Broadcast COUNT=6
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=$(COUNT) -p=1 $(PKG)
 
+# One build at a time: all programs of features have the same name, and the first one
+# compiles what all have in common.
+.PHONY: wasm
+wasm: DIR ?= wasm
+wasm: ## every feature as a module for WebAssembly, in DIR (default wasm/)
+	@mkdir -p $(DIR)
+	@for program in features/*/plugin; do \
+		name=$${program#features/}; name=$${name%/plugin}; \
+		$(WASM) -o $(DIR)/$$name.wasm ./$$program || exit 1; \
+	done
+
 .PHONY: screenshots
+screenshots: DIR ?= /tmp/screenshots
 screenshots: ## the page in many states, as PNGs in DIR (default /tmp/screenshots)
 	mkdir -p $(DIR)
 	go test ./core/e2e -run TestScreenshots -count=1 -screenshots=$(DIR)
@@ -119,8 +144,8 @@ generate: ## write the *_templ.go files
 	$(TEMPL) generate
 
 .PHONY: proto
-proto: ## write the *.pb.go files (rarely needed: when a .proto changes)
-	go generate ./plugins/process/...
+proto: $(NODE_MODULES) ## check feature.proto and write the *.pb.go files (needs Node)
+	cd plugins/process/proto && ../../../$(BUF) lint && ../../../$(BUF) generate
 
 # Compares what is there before and after, and not with the last commit, so that
 # it answers the same in a tree with uncommitted work. Each pathspec has to find
@@ -137,15 +162,15 @@ check-generated: ## fail when a generated file is not what its source gives
 		done; \
 	} && \
 	sums >"$$dir/before" && \
-	$(MAKE) --no-print-directory assets generate && \
+	$(MAKE) --no-print-directory assets generate proto && \
 	sums >"$$dir/after" && \
 	if ! diff "$$dir/before" "$$dir/after"; then \
-		echo 'generated files are not up to date (< as they were, > as they must be): commit what "make assets generate" wrote' >&2; \
+		echo 'generated files are not up to date (< as they were, > as they must be): commit what "make assets generate proto" wrote' >&2; \
 		exit 1; \
 	fi && \
 	echo "$$(wc -l <"$$dir/after") generated files are up to date"
 
 .PHONY: clean
 clean: ## remove what the other targets installed and left
-	rm -rf .bin presence assets/client/node_modules coverage
+	rm -rf .bin presence wasm assets/client/node_modules coverage
 	find . -name '*.test' -type f -delete -o -name '*.prof' -type f -delete

@@ -20,11 +20,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/global-presence/presence/features"
+	"github.com/global-presence/presence/plugins"
 	"github.com/global-presence/presence/plugins/process"
 )
 
 // TestMain lets the test binary be the features that the tests start.
 func TestMain(m *testing.M) {
+	if process.Started() && os.Args[1] == "plugin" {
+		process.Serve(dropIn(os.Args[2]))
+		os.Exit(0)
+	}
 	if process.Started() {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
@@ -93,6 +98,12 @@ func TestRun_WrongFlags(t *testing.T) {
 		{"peer-timeout", "1s", `is "1s"; want a time with its unit from 10s to 24h`},
 		{"data", "/nowhere/at/all.db", `is "/nowhere/at/all.db"; want a file in a folder that exists`},
 		{"secret", "hunter2", `is "*******"; want at least 16 characters`},
+		{"api-token", "hunter2", `is "*******"; want at least 16 letters, digits and signs of ASCII, without spaces`},
+		{"api-token", "hunter2 hunter2 hunter2", `is "***********************"; want at least 16`},
+		{"api-rate", "0.5", `is "0.5"; want a number from 1 to 1000000, such as 10000`},
+		{"api-rate", "NaN", `is "NaN"; want a number from 1 to 1000000, such as 10000`},
+		{"plugins", "main.go", `is "main.go"; want a folder`},
+		{"plugins-lock", "main.go", `is "main.go"; want nothing without --plugins`},
 		{"origins", "shop.example", `is "shop.example"; want scheme://host`},
 		{"origins", "https://shop.example/cart", `want scheme://host`},
 		{"origins", "https://shop.example?x", `want scheme://host`},
@@ -131,7 +142,7 @@ func TestRun_WrongFlags_AllAtOnce(t *testing.T) {
 	t.Setenv("PRESENCE_LOG", "xml")
 	t.Setenv("PRESENCE_ORIGINS", "https://fine.example,one.example,two.example")
 	code, _, stderr := runs(t, "--listen=x", "--admin=y", "--region=z", "--engine=none", "--data=/nowhere/x", "--secret=short",
-		"--address-header=a b", "--stop-timeout=1ms", "--log-level=loud")
+		"--address-header=a b", "--stop-timeout=1ms", "--log-level=loud", "--plugins=main.go", "--plugins-lock=/nowhere/x")
 	if code != 2 {
 		t.Errorf("exit code %d, want 2", code)
 	}
@@ -144,7 +155,7 @@ func TestRun_WrongFlags_AllAtOnce(t *testing.T) {
 		flag, _, _ := strings.Cut(rest, " ")
 		flags = append(flags, flag)
 	}
-	want := []string{"address-header", "admin", "data", "engine", "listen", "log", "log-level", "origins", "origins", "region", "secret", "stop-timeout"}
+	want := []string{"address-header", "admin", "data", "engine", "listen", "log", "log-level", "origins", "origins", "plugins", "plugins-lock", "region", "secret", "stop-timeout"}
 	if diff := cmp.Diff(want, flags); diff != "" {
 		t.Errorf("flags told of (-want +got):\n%s\nall:\n%s", diff, stderr)
 	}
@@ -215,12 +226,27 @@ func TestRun_WrongCommands(t *testing.T) {
 		{[]string{"feature"}, "<name>"},
 		{[]string{"feature", "lightbulb", "counter"}, "counter"},
 		{[]string{"version", "--listen=:1"}, "--listen"},
+		{[]string{"plugins"}, "list"},
+		{[]string{"plugins", "list"}, "<dir>"},
+		{[]string{"plugins", "check"}, "<file>"},
+		{[]string{"plugins", "digest"}, "<file>"},
 		{[]string{"--listen"}, "--listen"},
 	} {
 		code, stdout, stderr := runs(t, tt.args...)
 		if code != 2 || stdout != "" || len(lines(stderr)) != 1 || !strings.HasPrefix(stderr, "presence: ") ||
 			!strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "presence --help") {
 			t.Errorf("presence %s: exit code %d, printed %q, %q; want 2 and one line with %s and where to look", strings.Join(tt.args, " "), code, stdout, stderr, tt.want)
+		}
+	}
+}
+
+// TestRun_AsFeature: presence is no feature itself, and does not serve a page when
+// somebody takes it for one.
+func TestRun_AsFeature(t *testing.T) {
+	t.Setenv("PRESENCE_FEATURE", "started by presence")
+	for _, args := range [][]string{nil, {"serve"}, {"demo"}} {
+		if code, stdout, stderr := runs(t, args...); code != 2 || stdout != "" || !strings.Contains(stderr, "no feature") {
+			t.Errorf("presence %q as a feature: exit code %d, printed %q, %q; want 2 and a line", args, code, stdout, stderr)
 		}
 	}
 }
@@ -299,7 +325,7 @@ func TestRun_Help(t *testing.T) {
 			}
 		}
 	}
-	for command, want := range map[string]string{"feature": "<name>", "version": "Print the version."} {
+	for command, want := range map[string]string{"feature": "<name>", "version": "Print the version.", "plugins": "plugins digest"} {
 		if code, stdout, _ := runs(t, command, "--help"); code != 0 || !strings.Contains(stdout, want) {
 			t.Errorf("presence %s --help: exit code %d, printed %q", command, code, stdout)
 		}
@@ -463,6 +489,67 @@ func TestRun_ServeWithoutFile(t *testing.T) {
 	}
 }
 
+// A service sends an event again, as one does that has heard no answer, and it happens once.
+func TestRun_EventsFromServices(t *testing.T) {
+	const token = "a-token-of-the-tests"
+	t.Setenv("PRESENCE_API_TOKEN", token)
+	s := start(t)
+	send := func(body string) (status int, answer string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/rooms/kitchen/events", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Close = true
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b)
+	}
+	const add = `{"target":"counter#add","fields":{"by":"1"},"id":"order-17"}`
+	wait(t, "the features to be up", func() bool {
+		body, _ := get(t, s.admin+"/readyz", "")
+		return body == "ready\n"
+	})
+	for range 3 {
+		if status, answer := send(add); status != http.StatusOK || answer != `{"id":"order-17","status":"ok"}`+"\n" {
+			t.Fatalf("again: %d %s, want ok", status, answer)
+		}
+	}
+	status, answer := send(`{"events":[` + add + `,{"target":"counter#add","fields":{"by":"7"},"id":"seven"},{"target":"board#clear","id":"clear",` +
+		`"fields":{"x":"0","y":"0","w":"9","h":"9"}},{"target":"counter#add","fields":{"by":"1"},"id":"order-18"}]}`)
+	want := `{"results":[{"id":"order-17","status":"ok"},{"id":"seven","status":"invalid","error":"\"by\" must be one of 1, -1."},` +
+		`{"id":"clear","status":"forbidden","error":"There is nothing here that does that."},{"id":"order-18","status":"ok"}]}` + "\n"
+	if status != http.StatusForbidden || answer != want {
+		t.Errorf("a batch: %d %s, want 403 %s", status, answer, want)
+	}
+	if body, _ := get(t, s.url+"/r/kitchen", ""); !regexp.MustCompile(`id="counter-total"[^>]*>2<`).MatchString(body) {
+		t.Errorf("the counter is not 2:\n%s", body)
+	}
+}
+
+func TestRun_Bench(t *testing.T) {
+	code, _, stderr := runs(t, "bench", "http://127.0.0.1", "--sockets=0", "--rate=x")
+	if code != 2 || !strings.Contains(stderr, "--rate") {
+		t.Errorf("a rate that is no number: exit code %d, %q; want 2 and the flag", code, stderr)
+	}
+	code, _, stderr = runs(t, "bench", "http://127.0.0.1", "--sockets=0", "--phases=idle")
+	if code != 2 || len(lines(stderr)) != 2 || !strings.Contains(stderr, "presence: --sockets is empty or 0") || !strings.Contains(stderr, "presence: URL is ") {
+		t.Errorf("two wrong values: exit code %d, %q; want 2 and both", code, stderr)
+	}
+	code, stdout, _ := runs(t, "bench", "ws://127.0.0.1:1/cable", "--phases=idle") // its end has come already
+	if code != 0 || !strings.Contains(stdout, "Interrupted") {
+		t.Errorf("interrupted: exit code %d, %q; want 0 and a report that says so", code, stdout)
+	}
+}
+
 func TestRun_AddressInUse(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -508,5 +595,176 @@ func TestRun_Doctor(t *testing.T) {
 	code = run(t.Context(), []string{"doctor", "--keydb=redis://" + ln.Addr().String()}, &out, &errOut)
 	if code != 1 || !strings.HasPrefix(out.String(), "BAD   connection") || !strings.Contains(out.String(), "→ start the server") {
 		t.Errorf("doctor of a store that is away: exit code %d, printed %q, %q", code, out.String(), errOut.String())
+	}
+}
+
+// dropIn is the feature of a program that is put into a folder; it is called what it
+// is.
+type dropIn string
+
+func (d dropIn) Manifest() plugins.Manifest {
+	return plugins.Manifest{
+		Name: string(d), Title: "Dropped in", State: []plugins.Field{{Name: "total", Kind: plugins.Counter}},
+		Events: []plugins.EventType{{Name: "drop"}},
+	}
+}
+
+func (dropIn) Handle(context.Context, plugins.Event, plugins.State) ([]plugins.Mutation, error) {
+	return nil, nil
+}
+
+func (dropIn) Render(context.Context, plugins.View) ([]plugins.Fragment, error) { return nil, nil }
+
+// putIn writes a program that is a feature of that name, into a folder.
+func putIn(t *testing.T, dir, file, feature string) (path string) {
+	t.Helper()
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(dir, file)
+	if err := os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\nexec '%s' plugin '%s'\n", own, feature), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The commands about files start real programs.
+func TestRun_Plugins(t *testing.T) {
+	commands := func(args ...string) (code int, stdout, stderr string) {
+		t.Helper()
+		var out, err output
+		code = run(t.Context(), append([]string{"plugins"}, args...), &out, &err)
+		return code, out.String(), err.String()
+	}
+	dir := t.TempDir()
+	claps := putIn(t, dir, "applause", "claps")
+
+	code, stdout, stderr := commands("check", claps)
+	if code != 0 || stderr != "" || !regexp.MustCompile(`(?s)^ok    kind      a script\nok    whole .*\nok    starts    in \S+; SDK \S+\nok    manifest  "Dropped in": 1 field, 1 event\nok    name      claps\n$`).MatchString(stdout) {
+		t.Errorf("check of a feature: exit code %d, printed\n%s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = commands("list", dir)
+	if code != 0 || stderr != "" || !regexp.MustCompile(`\napplause +process +claps +Dropped in +[0-9a-f]{12} +ok\n$`).MatchString(stdout) {
+		t.Errorf("list of a feature: exit code %d, printed\n%s%s", code, stdout, stderr)
+	}
+
+	code, lock, stderr := commands("digest", claps)
+	if code != 0 || stderr != "" || !regexp.MustCompile(`^[0-9a-f]{64}  applause\n$`).MatchString(lock) {
+		t.Errorf("digest: exit code %d, printed %q, %q", code, lock, stderr)
+	}
+	file := filepath.Join(t.TempDir(), "presence.lock")
+	if err := os.WriteFile(file, []byte(lock), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PRESENCE_PLUGINS_LOCK", file)
+	bulb := putIn(t, dir, "bulb", "lightbulb")
+	code, stdout, stderr = commands("list", "--json", dir)
+	if code != 1 || stderr != "presence: 1 file would not run\n" || !strings.Contains(stdout, `"state": "running"`) || !strings.Contains(stdout, file+" does not list it") {
+		t.Errorf("list with a lock: exit code %d, printed\n%s%s", code, stdout, stderr)
+	}
+	t.Setenv("PRESENCE_PLUGINS_LOCK", "")
+	code, stdout, stderr = commands("check", bulb)
+	if code != 1 || stderr != "presence: "+bulb+" does not run here: 1 fault\n" || !strings.Contains(stdout, `BAD   name      presence itself has a feature "lightbulb"`) {
+		t.Errorf("check of a name that is taken: exit code %d, printed\n%s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = commands("check", putIn(t, dir, "faulty", "Faulty"))
+	if code != 1 || !strings.Contains(stdout, "\nBAD   manifest  manifest of \"Faulty\": name \"Faulty\": want lower-case letters") {
+		t.Errorf("check of a faulty manifest: exit code %d, printed\n%s%s", code, stdout, stderr)
+	}
+
+	talks := filepath.Join(dir, "talks")
+	if err := os.WriteFile(talks, []byte("#!/bin/sh\necho no database >&2\nexit 3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = commands("check", talks)
+	if code != 1 || !strings.Contains(stdout, "BAD   starts    it does not start as a feature: process ended: exit status 3") || !strings.Contains(stderr, "no database") || strings.Contains(stderr, "time=") {
+		t.Errorf("check of a program that says why it ends: exit code %d, printed\n%s%s", code, stdout, stderr)
+	}
+
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"list", filepath.Join(dir, "no")}, 2, "no: no such file or directory"},
+		{[]string{"list", claps}, 2, claps + " is no folder; want the folder of the plugins"},
+		{[]string{"check", dir}, 2, dir + " is a folder; want a file, or the command list"},
+		{[]string{"check", filepath.Join(dir, "no")}, 2, "no: no such file or directory"},
+		{[]string{"check", "--plugins-lock=/no", claps}, 2, `--plugins-lock (PRESENCE_PLUGINS_LOCK) is "/no"; want a file that exists`},
+		{[]string{"check", "--plugins-lock=main.go", claps}, 1, "main.go: line 1: "},
+		{[]string{"digest", filepath.Join(dir, "no")}, 1, "no: no such file or directory"},
+	} {
+		code, stdout, stderr := commands(tt.args...)
+		if code != tt.code || stdout != "" || !strings.HasPrefix(stderr, "presence: ") || !strings.Contains(stderr, tt.want) {
+			t.Errorf("plugins %v: exit code %d, printed %q, %q; want %d and %q", tt.args, code, stdout, stderr, tt.code, tt.want)
+		}
+	}
+}
+
+// The demo's flags: spaces are fine, and nothing is not the default.
+func TestRun_Demo_WrongFlags(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want []string // a line each
+	}{
+		{[]string{"--regions= iad, lhr ", "--listen=x"}, []string{`--listen is "x"; want host:port`}},
+		{[]string{"--regions="}, []string{"--regions is empty; want 2 to 6 codes"}},
+		{[]string{"--regions=iad,,lhr"}, []string{`--regions has ""; want three lower-case letters`}},
+		{[]string{"--listen="}, []string{"--listen is empty; want host:port"}},
+		{[]string{"--regions=", "--listen="}, []string{"--regions is empty", "--listen is empty"}},
+	} {
+		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
+			code, stdout, stderr := runs(t, append([]string{"demo"}, tt.args...)...)
+			got := lines(stderr)
+			if code != 2 || stdout != "" || !slices.EqualFunc(got, tt.want, func(line, want string) bool { return strings.HasPrefix(line, "presence: "+want) }) {
+				t.Errorf("exit code %d, printed %q, %q; want 2 and %q", code, stdout, got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRun_New(t *testing.T) {
+	parent := t.TempDir()
+	code, stdout, stderr := runs(t, "new", "shopping-list", "--dir", parent, "--sdk", ".")
+	dir := filepath.Join(parent, "shopping-list")
+	// The end that has come already keeps go mod tidy from running, which is told.
+	for _, want := range []string{"wrote " + filepath.Join(dir, "shopping-list.go"), "wrote " + filepath.Join(dir, "testdata", "lines.html"), "go mod tidy", "    cd " + dir + "\n    go test ./...\n    presence dev .\n"} {
+		if code != 0 || stderr != "" || !strings.Contains(stdout, want) {
+			t.Errorf("exit code %d, printed %q, %q; want 0 and %q", code, stdout, stderr, want)
+		}
+	}
+	for _, tt := range []struct {
+		args []string
+		want []string // a line each
+	}{
+		{[]string{"shopping-list", "--dir", parent}, []string{dir + " is there already"}},
+		{[]string{"lightbulb", "--dir", parent}, []string{`name is "lightbulb"; want another one`}},
+		{[]string{"../x", "--dir", parent + "/nowhere", "--sdk", parent}, []string{"--sdk is", `name is "../x"`, "--dir is"}},
+	} {
+		code, stdout, stderr := runs(t, append([]string{"new"}, tt.args...)...)
+		got := lines(stderr)
+		if code != 2 || stdout != "" || !slices.EqualFunc(got, tt.want, func(line, want string) bool { return strings.HasPrefix(line, "presence: "+want) }) {
+			t.Errorf("new %q: exit code %d, printed %q, %q; want 2 and %q", tt.args, code, stdout, got, tt.want)
+		}
+	}
+}
+
+func TestRun_Dev_WrongFlags(t *testing.T) {
+	empty := t.TempDir()
+	for _, tt := range []struct {
+		args []string
+		want []string // a line each
+	}{
+		{[]string{empty}, []string{fmt.Sprintf("folder is %q; want one with *.go files", empty)}},
+		{[]string{empty, "--run=node x.js", "--wasm", "--listen=x"}, []string{`--listen is "x"; want host:port`, `--run is "node x.js" and --wasm is set`}},
+		{[]string{empty, "--run=node x.js", "--listen="}, []string{"--listen is empty; want host:port"}},
+		{[]string{empty, "--run="}, []string{fmt.Sprintf("folder is %q; want one with *.go files", empty)}},
+	} {
+		code, stdout, stderr := runs(t, append([]string{"dev"}, tt.args...)...)
+		got := lines(stderr)
+		if code != 2 || stdout != "" || !slices.EqualFunc(got, tt.want, func(line, want string) bool { return strings.HasPrefix(line, "presence: "+want) }) {
+			t.Errorf("dev %q: exit code %d, printed %q, %q; want 2 and %q", tt.args, code, stdout, got, tt.want)
+		}
 	}
 }

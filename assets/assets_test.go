@@ -16,7 +16,7 @@ import (
 	"github.com/global-presence/presence/assets"
 )
 
-// maxScript is the most that the script may weigh, in bytes after gzip -9.
+// maxScript is the most that each script may weigh, in bytes after gzip -9.
 const maxScript = 15_000
 
 func newSet(tb testing.TB) *assets.Set {
@@ -32,7 +32,7 @@ func newSet(tb testing.TB) *assets.Set {
 // of its content, since Load insists on it.
 func TestNew_Embedded(t *testing.T) {
 	s := newSet(t)
-	for _, name := range []string{"app.css", "favicon.svg", "LICENSES.txt"} {
+	for _, name := range []string{"app.css", "elements.css", "favicon.svg", "LICENSES.txt"} {
 		f, ok := s.Lookup(s.URL(name))
 		if !ok {
 			t.Errorf("Lookup(%q) found nothing", s.URL(name))
@@ -49,14 +49,16 @@ func TestNew_Embedded(t *testing.T) {
 
 func TestNew_ScriptSize(t *testing.T) {
 	s := newSet(t)
-	f, ok := s.Lookup(s.Script())
-	if !ok {
-		t.Fatalf("Lookup(%q) found nothing", s.Script())
+	for _, url := range []string{s.Script(), s.Elements()} {
+		f, ok := s.Lookup(url)
+		if !ok {
+			t.Fatalf("Lookup(%q) found nothing", url)
+		}
+		if got := len(f.Gzip()); got > maxScript {
+			t.Errorf("%s has %d bytes after gzip, want at most %d", f.Name, got, maxScript)
+		}
+		t.Logf("%s: %d bytes, gzip %d, brotli %d", f.Name, len(f.Body()), len(f.Gzip()), len(f.Brotli()))
 	}
-	if got := len(f.Gzip()); got > maxScript {
-		t.Errorf("%s has %d bytes after gzip, want at most %d", f.Name, got, maxScript)
-	}
-	t.Logf("%s: %d bytes, gzip %d, brotli %d", f.Name, len(f.Body()), len(f.Gzip()), len(f.Brotli()))
 }
 
 // TestLockfile holds the versions that the server's operations are written for
@@ -103,12 +105,12 @@ func TestLicenses(t *testing.T) {
 	}
 }
 
-// tree returns files of these names and contents; a script's name is made up.
+// tree returns files of these names and contents; to a script's name its hash is added.
 func tree(files map[string]string) fstest.MapFS {
 	fsys := fstest.MapFS{}
 	for name, body := range files {
-		if name == "script" {
-			name = "dist/live-" + assets.Hash([]byte(body)) + ".js"
+		if name == "live" || name == "elements" {
+			name = "dist/" + name + "-" + assets.Hash([]byte(body)) + ".js"
 		}
 		fsys[name] = &fstest.MapFile{Data: []byte(body)}
 	}
@@ -116,7 +118,7 @@ func tree(files map[string]string) fstest.MapFS {
 }
 
 func TestLoad_OK(t *testing.T) {
-	s, err := assets.Load(tree(map[string]string{"script": "let a = 1", "css/app.css": "body{}"}))
+	s, err := assets.Load(tree(map[string]string{"live": "let a = 1", "elements": "let b = 2", "css/app.css": "body{}"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +130,11 @@ func TestLoad_OK(t *testing.T) {
 	if !ok || string(f.Body()) != "let a = 1" || f.ContentType != "text/javascript; charset=utf-8" {
 		t.Errorf("Lookup(%q) = %+v, %v", s.Script(), f, ok)
 	}
-	if got := len(s.Files()); got != 2 {
-		t.Errorf("Files has %d files, want 2", got)
+	if f, ok := s.Lookup(s.Elements()); !ok || string(f.Body()) != "let b = 2" {
+		t.Errorf("Lookup(%q) = %+v, %v", s.Elements(), f, ok)
+	}
+	if got := len(s.Files()); got != 3 {
+		t.Errorf("Files has %d files, want 3", got)
 	}
 }
 
@@ -138,11 +143,13 @@ func TestLoad_Errors(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"ErrNoScript":   {map[string]string{"css/app.css": ""}, "no script"},
+		"ErrNoScript":   {map[string]string{"elements": "b", "css/app.css": ""}, `no script "live"`},
+		"ErrNoElements": {map[string]string{"live": "a", "css/app.css": ""}, `no script "elements"`},
 		"ErrStale":      {map[string]string{"dist/live-000000000000.js": "let a"}, "should be called"},
-		"ErrTwoScripts": {map[string]string{"script": "a", "x/live-" + assets.Hash([]byte("b")) + ".js": "b"}, "two scripts"},
-		"ErrSameName":   {map[string]string{"script": "a", "a/x.css": "", "b/x.css": ""}, "two files"},
-		"ErrType":       {map[string]string{"script": "a", "a/x.exe": ""}, "no content type"},
+		"ErrStranger":   {map[string]string{"dist/other-" + assets.Hash([]byte("a")) + ".js": "a"}, "should be called"},
+		"ErrTwoScripts": {map[string]string{"live": "a", "x/live-" + assets.Hash([]byte("b")) + ".js": "b"}, "two scripts"},
+		"ErrSameName":   {map[string]string{"live": "a", "a/x.css": "", "b/x.css": ""}, "two files"},
+		"ErrType":       {map[string]string{"live": "a", "a/x.exe": ""}, "no content type"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +163,7 @@ func TestLoad_Errors(t *testing.T) {
 
 // TestNewFile wants a file made at run time to be like an embedded one.
 func TestNewFile(t *testing.T) {
-	s, err := assets.Load(tree(map[string]string{"script": "a", "css/app.css": "body{}"}))
+	s, err := assets.Load(tree(map[string]string{"live": "a", "elements": "b", "css/app.css": "body{}"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +192,7 @@ func TestSet_URL_Unknown(t *testing.T) {
 
 func TestFile_Encoded(t *testing.T) {
 	body := strings.Repeat("body { color: red }\n", 100)
-	s, err := assets.Load(tree(map[string]string{"script": "a", "css/app.css": body}))
+	s, err := assets.Load(tree(map[string]string{"live": "a", "elements": "b", "css/app.css": body}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,20 +74,20 @@ func (f *File) Brotli() []byte { return f.brotli() }
 // The answer depends on that header, so it wants "Vary: Accept-Encoding".
 func (f *File) Encoded(accept string) (body []byte, encoding string) {
 	switch {
-	case accepts(accept, "br"):
+	case Accepts(accept, "br"):
 		return f.Brotli(), "br"
-	case accepts(accept, "gzip"):
+	case Accepts(accept, "gzip"):
 		return f.Gzip(), "gzip"
 	default:
 		return f.body, ""
 	}
 }
 
-// accepts reports whether header names coding without refusing it by a weight
+// Accepts reports whether an Accept-Encoding header names coding without refusing it by a weight
 // of zero.
 //
 // Source: RFC 9110, section 12.5.3.
-func accepts(header, coding string) bool {
+func Accepts(header, coding string) bool {
 	for part := range strings.SplitSeq(header, ",") {
 		name, weight, _ := strings.Cut(part, ";")
 		if !strings.EqualFold(strings.TrimSpace(name), coding) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	folder "path"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +23,9 @@ const module = "github.com/global-presence/presence"
 //
 //	./core/web      that package of this module
 //	./core/web/...  that package and all below it
+//	./core/*/page   such a package below any folder of ./core
 //	self/...        the importing package and all below it
+//	parent          the package in the folder around the importing one
 //	net/http, net/http/...  the same outside this module
 //	std             the whole standard library
 //	all             everything
@@ -49,9 +52,14 @@ const noNeighbours = "core/cable, the engines and the plugin carriers never impo
 // boundaries are the lines of DESIGN.md §8 and STYLE.md §1.
 var boundaries = []boundary{
 	{
-		rule: "of this module a feature imports only plugins, plugins/dom and core/region",
-		from: []string{"./features/..."}, not: []string{"./features", "./features/internal/golden"},
-		deny: []string{"./..."}, allow: []string{"./plugins", "./plugins/dom", "./core/region", "self/..."},
+		rule: "of this module a feature imports only plugins, plugins/dom, plugins/element and core/region",
+		from: []string{"./features/..."}, not: []string{"./features", "./features/internal/golden", "./features/*/plugin"},
+		deny: []string{"./..."}, allow: []string{"./plugins", "./plugins/dom", "./plugins/element", "./core/region", "self/..."},
+	},
+	{
+		rule: "the program of a feature imports that feature and plugins/serve, and nothing else",
+		from: []string{"./features/*/plugin"},
+		deny: []string{"all"}, allow: []string{"parent", "./plugins/serve"},
 	},
 	{
 		rule: "of other modules a feature imports only templ",
@@ -65,7 +73,7 @@ var boundaries = []boundary{
 	},
 	{
 		rule: "nothing that a feature imports, at any distance, brings in a server, a store or a carrier",
-		from: []string{"./features/...", "./plugins", "./plugins/dom/..."}, deep: true,
+		from: []string{"./features/...", "./plugins", "./plugins/dom/...", "./plugins/element"}, not: []string{"./features/*/plugin"}, deep: true,
 		deny: []string{
 			"github.com/gofiber/...", "github.com/valyala/fasthttp/...", "github.com/fasthttp/...",
 			"github.com/redis/...", "go.etcd.io/bbolt/...", "github.com/hashicorp/go-plugin/...",
@@ -86,6 +94,11 @@ var boundaries = []boundary{
 		rule: "plugins, the contract, imports only plugins/dom and the standard library",
 		from: []string{"./plugins"},
 		deny: []string{"all"}, allow: []string{"std", "./plugins/dom"},
+	},
+	{
+		rule: "plugins/element imports only plugins and the standard library: a template engine would be in every module that uses it",
+		from: []string{"./plugins/element"},
+		deny: []string{"all"}, allow: []string{"std", "./plugins"},
 	},
 	{
 		rule: "plugins/dom imports no other package of this module",
@@ -127,13 +140,23 @@ var boundaries = []boundary{
 	},
 	{
 		rule: "go-plugin and gRPC are imported by plugins/process alone",
-		from: []string{"./..."}, not: []string{"./plugins/process/..."},
+		from: []string{"./..."}, not: []string{"./plugins/process/...", "./plugins/internal/featurev1"},
 		deny: []string{"github.com/hashicorp/go-plugin/...", "google.golang.org/grpc/..."},
+	},
+	{
+		rule: "the generated code of feature.proto is imported by tests alone",
+		from: []string{"./..."}, not: []string{"./plugins/internal/featurev1"},
+		deny: []string{"./plugins/internal/featurev1"},
 	},
 	{
 		rule: "the WASM runtime is imported by plugins/wasm alone",
 		from: []string{"./..."}, not: []string{"./plugins/wasm/..."},
 		deny: []string{"github.com/tetratelabs/wazero/..."},
+	},
+	{
+		rule: "plugins/wasm starts no process and opens no socket: a guest has nothing to reach them with",
+		from: []string{"./plugins/wasm"},
+		deny: []string{"os/exec", "net/...", "plugin"},
 	},
 	{
 		rule: noNeighbours,
@@ -177,6 +200,13 @@ func TestFaults_OneImport(t *testing.T) {
 		{"./features/light", "./features/light/bulb", nil},
 		{"./features/light", "github.com/a-h/templ/runtime", nil},
 		{"./features/light", "net/url", nil},
+		{"./features/light/plugin", "./features/light", nil},
+		{"./features/light/plugin", "./plugins/serve", nil},
+		{"./features/light/plugin", "./features/lights", []string{"the program of a feature"}},
+		{"./features/light/plugin", "./plugins/process", []string{"the program of a feature"}},
+		{"./features/light/plugin", "strings", []string{"the program of a feature"}},
+		{"./features/light/bulb", "./features/light", []string{"of this module"}},
+		{"./features/light", "./plugins/serve", []string{"of this module"}},
 		{"./features/light", "./plugins/process", []string{"of this module"}},
 		{"./features/light", "./core", []string{"of this module"}},
 		{"./features/light", "./features/lights", []string{"of this module"}},
@@ -200,12 +230,19 @@ func TestFaults_OneImport(t *testing.T) {
 		{"./plugins", "./plugins/dom", nil},
 		{"./plugins", "./core/region", []string{"plugins and what is below", "plugins, the contract"}},
 		{"./plugins", "golang.org/x/net/html", []string{"plugins, the contract"}},
+		{"./plugins/element", "./plugins", nil},
+		{"./plugins/element", "github.com/a-h/templ", []string{"plugins/element"}},
 		{"./plugins/dom", "encoding/json", nil},
 		{"./plugins/dom", "./plugins", []string{"plugins/dom"}},
 		{"./plugins/plugintest", "./plugins/process", nil},
 		{"./plugins/process", "google.golang.org/grpc/codes", nil},
+		{"./plugins/process", "./plugins/internal/wire", nil},
+		{"./plugins/process", "./plugins/internal/featurev1", []string{"the generated code"}},
 		{"./plugins/process", "./plugins/wasm", []string{noNeighbours}},
 		{"./plugins/wasm", "github.com/tetratelabs/wazero", nil},
+		{"./plugins/wasm", "./plugins/internal/wire", nil},
+		{"./plugins/wasm", "os/exec", []string{"plugins/wasm starts no process"}},
+		{"./plugins/wasm/wasmtest", "os/exec", nil},
 		{"./plugins/wasm", "./plugins/process", []string{noNeighbours}},
 		{"./plugins/wasm", "google.golang.org/grpc", []string{"go-plugin and gRPC"}},
 		{"./plugins/plugintest", "github.com/tetratelabs/wazero", []string{"the WASM runtime"}},
@@ -331,6 +368,12 @@ func matches(path, self string, patterns []string) bool {
 			return !strings.Contains(first, ".")
 		case "self/...":
 			pattern = self + "/..."
+		case "parent":
+			pattern = folder.Dir(self)
+		}
+		if strings.Contains(pattern, "*") {
+			met, err := folder.Match(long(pattern), path)
+			return met && err == nil
 		}
 		root, below := strings.CutSuffix(long(pattern), "/...")
 		return path == root || below && strings.HasPrefix(path, root+"/")

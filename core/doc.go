@@ -21,7 +21,13 @@
 //	core/engine/keydb   that store on KeyDB, Valkey and Redis; hosted runs a KeyDB
 //	core/engine/wan     that store on a simulated planet
 //	core/settings       flags and variables; core/storage opens what they ask for
+//	core/bench          the load generator
 //	core/demo           several regions side by side
+//	core/carriers       which process runs a feature
+//	core/pluginfolder   the folder of features: what is to run, and why the rest is not
+//	core/dev            a feature and what happens inside it, for whoever writes it
+//	core/scaffold       new features
+//	core/board          boards as bytes for browsers: snapshot, picture, film
 //	core/bus            event → feature → log; log → state → feature → broadcast
 //	core/cable          sockets: sessions, streams, outboxes, limits, drain
 //	core/web            pages, forms, files, the socket's endpoint; admin address
@@ -29,7 +35,9 @@
 //
 // Features run as processes of their own (plugins/process), started from this same
 // binary. Package core knows them by name and by the command that starts them, and
-// imports none.
+// imports none. [Server.AddFeature] and [Server.RemoveFeature] change which there are
+// while people look: open pages get and lose the section, and its style, by operations
+// as any other change, and those that were away by their next sync.
 //
 // # Start and stop
 //

@@ -13,7 +13,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/global-presence/presence/assets"
 	"github.com/global-presence/presence/core/bus"
@@ -36,6 +35,10 @@ type Config struct {
 	// filled in here.
 	Features []process.Config
 
+	// Wrap, if set, returns what the server is to call in place of a feature's process,
+	// such as something that listens in. It is called once for each feature.
+	Wrap func(name string, c plugins.Carrier) plugins.Carrier
+
 	// Secret signs cookies.
 	Secret []byte
 
@@ -45,9 +48,14 @@ type Config struct {
 	// Region is the code of the region, Version the binary's.
 	Region, Version string
 
-	// Origins and AddressHeader are those of web.Config.
+	// Origins, EmbedOrigins and AddressHeader are those of web.Config.
 	Origins       []string
+	EmbedOrigins  []string
 	AddressHeader string
+
+	// APIToken and APIRate are those of web.Config: events from other services.
+	APIToken string
+	APIRate  float64
 
 	// FramePort is that of web.Config: the port of this host whose pages may show
 	// ours in a frame. Default none.
@@ -69,15 +77,16 @@ type Config struct {
 
 // Server is one whole binary: the program without its command line.
 type Server struct {
-	cfg     Config
-	bus     *bus.Bus
-	web     *web.Server
-	admin   *web.Admin
-	plugins []*process.Plugin
-	public  net.Listener
-	private net.Listener
+	cfg      Config
+	bus      *bus.Bus
+	web      *web.Server
+	admin    *web.Admin
+	features features
+	unfit    chan error // why one of Config.Features cannot be run
+	public   net.Listener
+	private  net.Listener
 
-	changing sync.Mutex  // held while a feature's change is told to the parts
+	changing sync.Mutex  // held while a feature's change is told to the parts; taken before all other locks
 	stopping atomic.Bool // Run's context has ended
 }
 
@@ -101,18 +110,17 @@ func New(cfg Config) (*Server, error) {
 	if cfg.Registry == nil {
 		cfg.Registry = prometheus.NewRegistry()
 	}
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, unfit: make(chan error, len(cfg.Features))}
 	cfg.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	busConfig := bus.Config{
-		Engine: cfg.Engine, Broadcaster: broadcaster{s}, Region: cfg.Region, Version: cfg.Version,
+		Engine: cfg.Engine, Broadcaster: broadcaster{s}, Region: cfg.Region, Version: cfg.Version, Corner: web.Corner,
 		Logger: cfg.Logger.With(slog.String("part", "bus")), Registerer: cfg.Registry,
 	}
-	for _, f := range cfg.Features {
-		f.Logger, f.Registerer, f.OnStatus = cfg.Logger, cfg.Registry, s.featureChanged
-		p := process.New(f)
-		s.plugins = append(s.plugins, p)
-		busConfig.Features = append(busConfig.Features, bus.Feature{Name: f.Name, Carrier: p})
+	for _, one := range cfg.Features {
+		f := s.newFeature(one)
+		s.features.all = append(s.features.all, f)
+		busConfig.Features = append(busConfig.Features, bus.Feature{Name: f.name, Carrier: s.wrap(f)})
 	}
 	if s.bus, err = bus.New(busConfig); err != nil {
 		return nil, err
@@ -122,10 +130,12 @@ func New(cfg Config) (*Server, error) {
 	cableConfig.Logger, cableConfig.Registerer = cfg.Logger.With(slog.String("part", "cable")), cfg.Registry
 	s.web = web.New(web.Config{
 		Bus: s.bus, Cable: cableConfig, Assets: files, Secret: cfg.Secret, Region: cfg.Region,
-		Origins: cfg.Origins, AddressHeader: cfg.AddressHeader, FramePort: cfg.FramePort, DrainTimeout: cfg.StopTimeout * 9 / 10,
+		Origins: cfg.Origins, EmbedOrigins: cfg.EmbedOrigins, AddressHeader: cfg.AddressHeader, FramePort: cfg.FramePort,
+		APIToken: cfg.APIToken, APIRate: cfg.APIRate, DrainTimeout: cfg.StopTimeout * 9 / 10,
 		Logger: cfg.Logger.With(slog.String("part", "web")), Registerer: cfg.Registry,
 	})
-	s.admin = web.NewAdmin(cfg.Registry, s.Ready)
+	s.admin = web.NewAdmin(web.AdminConfig{Gatherer: cfg.Registry, Ready: s.Ready, Bus: s.bus, Features: s.featureStates})
+	s.bus.StyleChanged(s.web.FeaturesChanged(nil))
 	if err := s.listen(); err != nil {
 		return nil, err
 	}
@@ -188,14 +198,6 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-func (s *Server) runFeatures(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, p := range s.plugins {
-		g.Go(func() error { return p.Run(ctx) })
-	}
-	return g.Wait()
-}
-
 // await returns when a part is ready, at the latest after warmUp.
 func await(ctx context.Context, ready func() error) {
 	ctx, cancel := context.WithTimeout(ctx, warmUp)
@@ -220,12 +222,9 @@ func (s *Server) Ready() error {
 	return s.bus.Ready()
 }
 
-func (s *Server) featureChanged(st plugins.Status) {
-	s.changing.Lock() // so that what is known now is not overtaken by what was known before
-	defer s.changing.Unlock()
-	s.bus.FeatureChanged(st)
-	s.web.FeaturesChanged(s.bus.Manifests())
-}
+// Do has an event happen as if it came from a page, and returns when what it changed
+// can be seen in this region.
+func (s *Server) Do(ctx context.Context, req bus.Request) bus.Outcome { return s.bus.Do(ctx, req) }
 
 // URL returns the address that a person on this machine types for a.
 func URL(a net.Addr) string {
@@ -239,8 +238,8 @@ func URL(a net.Addr) string {
 // broadcaster hands the bus's messages to the sockets.
 type broadcaster struct{ s *Server }
 
-func (b broadcaster) Broadcast(room string, a plugins.Audience, message []byte) {
-	b.s.web.Cable().Broadcast(cable.Stream{Room: room, User: a.User, Session: a.Session}, message)
+func (b broadcaster) Broadcast(room, feature string, a plugins.Audience, key string, message []byte) {
+	b.s.web.Cable().BroadcastLatest(cable.Stream{Room: room, Feature: feature, User: a.User, Session: a.Session}, key, message)
 }
 
 // handler hands what sessions ask to the bus.
@@ -257,6 +256,13 @@ func (h handler) Event(s *cable.Session, room string, e cable.Event, done func(c
 	})
 }
 
-func (h handler) Sync(s *cable.Session, room string, revs map[string]string, reply func(ops ...dom.Operation)) {
-	h.bus.Sync(room, s.Person(), revs, reply)
+func (h handler) Shows(feature string) bool { return h.bus.Knows(feature) }
+
+func (h handler) Passing(target string) bool { return h.bus.Passing(target) }
+
+func (h handler) Sync(s *cable.Session, room string, shown cable.Shown, reply func(ops ...dom.Operation)) {
+	if shown.Revs != nil {
+		h.bus.Sync(room, shown.Feature, s.Person(), shown.Revs, reply)
+	}
+	h.bus.SyncBoards(room, shown.Boards, reply)
 }

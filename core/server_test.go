@@ -28,10 +28,29 @@ import (
 // TestMain lets the test binary be the feature that the tests start.
 func TestMain(m *testing.M) {
 	if process.Started() {
-		process.Serve(lamp{})
+		switch os.Args[len(os.Args)-1] {
+		case "bell":
+			process.Serve(bell{})
+		default:
+			process.Serve(lamp{})
+		}
 		return
 	}
-	os.Exit(m.Run())
+	os.Setenv("PRESENCE_SECRET", "secret of the host") // which no feature may find
+	os.Exit(runTests(m))
+}
+
+// scratch is a folder for all tests.
+var scratch string
+
+func runTests(m *testing.M) int {
+	var err error
+	if scratch, err = os.MkdirTemp("", "presence-core-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(scratch)
+	return m.Run()
 }
 
 // lamp is a feature with one switch.

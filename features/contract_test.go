@@ -15,13 +15,13 @@ func TestAll_Contract(t *testing.T) {
 	}
 }
 
-// The same promises, with every call on its way through another process.
+// The same answers, with every call on its way through another process.
 func TestAll_Contract_InAProcess(t *testing.T) {
 	for _, f := range features.All() {
 		name := f.Manifest().Name
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			plugintest.Run(t, plugintest.Process(t, name))
+			plugintest.Same(t, f, plugintest.Process(t, name))
 		})
 	}
 }

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/global-presence/presence/features"
 )
@@ -20,6 +24,25 @@ func TestAll(t *testing.T) {
 			t.Errorf("two features are called %q", m.Name)
 		}
 		seen[m.Name] = true
+	}
+}
+
+// Every feature is also a program, and every program is in the page.
+func TestAll_Programs(t *testing.T) {
+	programs, err := filepath.Glob("*/plugin/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, p := range programs {
+		want = append(want, filepath.ToSlash(filepath.Dir(filepath.Dir(p))))
+	}
+	for _, f := range features.All() {
+		got = append(got, f.Manifest().Name)
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("All differs from the folders that have plugin/main.go (-folders +All):\n%s", diff)
 	}
 }
 

@@ -1,7 +1,9 @@
 package plugins
 
 import (
+	"encoding/binary"
 	"hash/fnv"
+	"math/rand/v2"
 	"strconv"
 	"time"
 )
@@ -32,6 +34,17 @@ type Event struct {
 	Time time.Time
 }
 
+// Rand returns chance that comes with the event: the same numbers for the same event
+// wherever and however often it is handled, and others for the next one. Use it instead
+// of a source of randomness. People choose the id of an event that they send, so it is
+// no use for secrets, nor against somebody who wants to win.
+func (e Event) Rand() *rand.Rand {
+	h := fnv.New128a()
+	h.Write([]byte(e.ID))
+	sum := h.Sum(nil)
+	return rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:])))
+}
+
 // Fields are the checked values of an event, by field name.
 type Fields map[string]string
 
@@ -46,6 +59,16 @@ func (f Fields) Int(name string) int64 {
 
 // Bool returns a Bool field, or false when it was not sent.
 func (f Fields) Bool(name string) bool { return f[name] == "true" }
+
+// Cells returns a Cells field, or none when it was not sent.
+func (f Fields) Cells(name string) []Point {
+	v, sent := f[name]
+	if !sent {
+		return nil
+	}
+	cells, _ := ParseCells(v) // checked by Manifest.CheckEvent
+	return cells
+}
 
 // Person is somebody at a page.
 type Person struct {

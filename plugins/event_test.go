@@ -99,13 +99,13 @@ func TestEventType_Check(t *testing.T) {
 				tt.param.Optional = optional
 				e := plugins.EventType{Name: "set", Fields: []plugins.Param{tt.param}}
 				for _, v := range tt.good {
-					got, err := e.Check(map[string]string{"it": v, "other": "dropped"})
+					got, err := plugins.Manifest{}.CheckEvent(e, map[string]string{"it": v, "other": "dropped"})
 					if diff := cmp.Diff(plugins.Fields{"it": v}, got); err != nil || diff != "" {
 						t.Errorf("Check(%q) = %v (-want +got):\n%s", v, err, diff)
 					}
 				}
 				for _, v := range tt.bad {
-					got, err := e.Check(map[string]string{"it": v})
+					got, err := plugins.Manifest{}.CheckEvent(e, map[string]string{"it": v})
 					refusal, ok := errors.AsType[*plugins.Refusal](err)
 					if !ok || got != nil {
 						t.Errorf("Check(%q) = %v, %v, want a refusal", v, got, err)
@@ -124,15 +124,15 @@ func TestEventType_Check_Missing(t *testing.T) {
 	e := plugins.EventType{Name: "set", Fields: []plugins.Param{
 		{Name: "on", Type: plugins.Bool}, {Name: "note", Type: plugins.Text, Optional: true},
 	}}
-	got, err := e.Check(map[string]string{"on": "true"})
+	got, err := plugins.Manifest{}.CheckEvent(e, map[string]string{"on": "true"})
 	if diff := cmp.Diff(plugins.Fields{"on": "true"}, got); err != nil || diff != "" {
 		t.Errorf("Check without an optional field = %v (-want +got):\n%s", err, diff)
 	}
-	_, err = e.Check(map[string]string{"note": "x"})
+	_, err = plugins.Manifest{}.CheckEvent(e, map[string]string{"note": "x"})
 	if refusal, ok := errors.AsType[*plugins.Refusal](err); !ok || refusal.Sentence != `"on" is missing.` {
 		t.Errorf("Check without a field = %v, want the refusal %q", err, `"on" is missing.`)
 	}
-	if got, err := (plugins.EventType{Name: "ping"}).Check(nil); err != nil || len(got) != 0 {
+	if got, err := (plugins.Manifest{}).CheckEvent(plugins.EventType{Name: "ping"}, nil); err != nil || len(got) != 0 {
 		t.Errorf("Check of an event without fields = %v, %v, want none", got, err)
 	}
 }
@@ -155,7 +155,7 @@ func FuzzEventType_Check(f *testing.F) {
 		if (plugins.Manifest{Name: "a", Title: "A", Events: []plugins.EventType{e}}).Validate() != nil {
 			t.Skip("no host takes that manifest")
 		}
-		fields, err := e.Check(map[string]string{p.Name: value})
+		fields, err := plugins.Manifest{}.CheckEvent(e, map[string]string{p.Name: value})
 		if err != nil {
 			refusal, ok := errors.AsType[*plugins.Refusal](err)
 			if !ok || len(refusal.Sentence) > plugins.MaxSentenceSize || !strings.HasSuffix(refusal.Sentence, ".") {

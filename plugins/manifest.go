@@ -1,5 +1,10 @@
 package plugins
 
+import (
+	"cmp"
+	"slices"
+)
+
 // Manifest says what a feature is. [Manifest.Validate] names every fault.
 type Manifest struct {
 	// Name identifies the feature in addresses, element ids and state: lower
@@ -23,10 +28,38 @@ type Manifest struct {
 	// Watches declares which keys of other programs the feature follows.
 	Watches []Watch
 
+	// Leaves, if set, is the name of the event that happens when somebody's tab has
+	// left a room: it closed, or its connection is gone. It has no fields, is none of
+	// Events, and may be missed when a host process ends or is busy.
+	Leaves string
+
+	// Joins is the same for somebody's tab that has come to a room: it subscribed, for the
+	// first time or again after its connection was gone. The tab's join comes before its
+	// leave, and before the events that it sends.
+	Joins string
+
 	// Style is CSS for the feature's corner, at most MaxStyleSize bytes. The host
 	// scopes it: a selector matches only inside the corner, and ":scope" is the
 	// corner itself.
 	Style string
+}
+
+// Event returns the declaration of an event.
+func (m Manifest) Event(name string) (EventType, bool) {
+	i := slices.IndexFunc(m.Events, func(e EventType) bool { return e.Name == name })
+	if i < 0 {
+		return EventType{}, false
+	}
+	return m.Events[i], true
+}
+
+// Field returns the declaration of a state field.
+func (m Manifest) Field(name string) (Field, bool) {
+	i := slices.IndexFunc(m.State, func(f Field) bool { return f.Name == name })
+	if i < 0 {
+		return Field{}, false
+	}
+	return m.State[i], true
 }
 
 // Field is one field of a feature's state.
@@ -43,6 +76,29 @@ type Field struct {
 
 	// By says how a Presence field groups people. Only for Presence.
 	By Grouping
+
+	// Direct hands the values of a Volatile field to the element whose id is
+	// "FEATURE-FIELD" instead of Render, once a frame and at most MaxFrameSize bytes of
+	// them, the newest ones. It is one of the elements that the host ships:
+	// live-cursors or live-burst.
+	Direct bool
+
+	// Width and Height are how many cells a Grid has, 1 to MaxGridSide each. Only for
+	// a Grid.
+	Width, Height int
+
+	// Palette are the colours of a Grid, 2 to MaxColours. A cell that was never painted
+	// has the first one.
+	Palette []Colour
+}
+
+// Colour is one colour of a palette.
+type Colour struct {
+	// Name is what people call it: "dark red". No two of a palette have the same.
+	Name string
+
+	// RGB is "#rrggbb" in lower case.
+	RGB string
 }
 
 // EventType declares an event.
@@ -56,12 +112,34 @@ type EventType struct {
 	Fields []Param
 
 	// Rate is how many of these one person may cause in a second, counted over
-	// all their tabs in one region. Default 10.
+	// all their tabs at one binary of the host. Default 10. It does not hold services
+	// that the host lets in, which have a budget there.
 	Rate float64
 
 	// Burst is how many may come at once before Rate counts. Default twice Rate,
 	// at least 1.
 	Burst int
+
+	// Latest says that only the newest event of a tab counts, as for a moving pointer:
+	// one that still waits when the next one comes gives its place to that. An element
+	// with data-live-latest sends it without waiting for an answer, or sending it again.
+	Latest bool
+
+	// Admin keeps the event from people: only whoever runs the host can cause it, at
+	// the admin address. Event.Person is then zero.
+	Admin bool
+
+	// Trace, if set, names a Register field in which the host tells how such an event
+	// travels: where it was appended, when it arrived and was rendered in every region
+	// and when that was known here. The value is what [ParseTrace] reads; it grows as
+	// regions answer.
+	Trace string
+}
+
+// Limits returns Rate and Burst, with the defaults where they are not set.
+func (e EventType) Limits() (perSecond float64, burst int) {
+	perSecond = cmp.Or(e.Rate, 10)
+	return perSecond, cmp.Or(e.Burst, max(1, int(2*perSecond)))
 }
 
 // Watch makes an event of every change that some other program makes to a key of
@@ -126,8 +204,12 @@ type Param struct {
 	Optional bool
 
 	// Min and Max bound an Int's value or a Text's length in characters. Both
-	// zero: any Int; any Text up to MaxTextSize bytes.
+	// zero: any Int; any Text up to MaxTextSize bytes. Of Cells, Max is how many there
+	// may be, at most and by default MaxCells.
 	Min, Max int64
+
+	// Of names the Grid field that Cells lie in.
+	Of string
 
 	// Choices are the values a Choice may have.
 	Choices []string
@@ -149,4 +231,8 @@ const (
 
 	// Choice is one of Param.Choices.
 	Choice
+
+	// Cells are cells of a Grid, "x,y x,y …", counted from 0 at the top left. Each
+	// of them counts against EventType.Rate.
+	Cells
 )

@@ -3,8 +3,12 @@ package plugins_test
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/global-presence/presence/plugins"
 )
@@ -21,7 +25,14 @@ func lamp() plugins.Manifest {
 			{Name: "mine", Kind: plugins.Presence, By: plugins.ByUser},
 			{Name: "flash_1", Kind: plugins.Volatile},
 			{Name: "sites", Kind: plugins.Sites},
+			{Name: "path", Kind: plugins.Register},
+			{Name: "hits", Kind: plugins.Volatile, Direct: true},
+			{Name: "all", Kind: plugins.Traffic},
+			{Name: "pixels", Kind: plugins.Grid, Width: plugins.MaxGridSide, Height: 1, Palette: []plugins.Colour{
+				{Name: "white", RGB: "#ffffff"}, {Name: "dark red", RGB: "#800000"},
+			}},
 		},
+		Leaves: "left", Joins: "joined",
 		Events: []plugins.EventType{
 			{Name: "set", Rate: 1000, Burst: 10000, Fields: []plugins.Param{
 				{Name: "on", Type: plugins.Bool},
@@ -30,6 +41,10 @@ func lamp() plugins.Manifest {
 				{Name: "colour", Type: plugins.Choice, Choices: []string{"red", "blue"}},
 			}},
 			{Name: "switch-off"},
+			{Name: "paint", Fields: []plugins.Param{{Name: "cells", Type: plugins.Cells, Of: "pixels", Max: 8}}},
+			{Name: "move", Latest: true},
+			{Name: "clear", Admin: true},
+			{Name: "pulse", Trace: "path"},
 		},
 		Watches: []plugins.Watch{
 			{Keys: "lamp:mood", Event: "mood"},
@@ -57,6 +72,29 @@ func TestManifest_Validate(t *testing.T) {
 		spoil func(*plugins.Manifest)
 		want  string // a part of the one line it costs
 	}{
+		{"TwoGrids", func(m *plugins.Manifest) {
+			m.State = append(m.State, plugins.Field{Name: "more", Kind: plugins.Grid, Width: 1, Height: 1, Palette: m.State[10].Palette})
+		}, "grids pixels, more: want one at most"},
+		{"GridTooWide", func(m *plugins.Manifest) { m.State[10].Width++ }, `"pixels": 2049 × 1 cells`},
+		{"GridWithoutHeight", func(m *plugins.Manifest) { m.State[10].Height = 0 }, `"pixels": 2048 × 0 cells`},
+		{"GridOfOneColour", func(m *plugins.Manifest) { m.State[10].Palette = m.State[10].Palette[:1] }, `1 colours: want 2 to 64`},
+		{"ColourTwice", func(m *plugins.Manifest) { m.State[10].Palette[1].Name = "white" }, `colour "white" is there twice`},
+		{"ColourWithoutName", func(m *plugins.Manifest) { m.State[10].Palette[1].Name = "a;b" }, `name "a;b" of colour 1`},
+		{"ColourInUpperCase", func(m *plugins.Manifest) { m.State[10].Palette[1].RGB = "#FF0000" }, `"#FF0000": want "#rrggbb" in lower case`},
+		{"RegisterWithWidth", func(m *plugins.Manifest) { m.State[0].Width = 3 }, `"light": only a grid`},
+		{"RegisterDirect", func(m *plugins.Manifest) { m.State[0].Direct = true }, `"light": only a volatile one is direct`},
+		{"CellsOfNothing", func(m *plugins.Manifest) { m.Events[2].Fields[0].Of = "light" }, `cells of "light": the manifest declares no such grid`},
+		{"TooManyCells", func(m *plugins.Manifest) { m.Events[2].Fields[0].Max = plugins.MaxCells + 1 }, `a max of 1 to 64 cells`},
+		{"IntOfGrid", func(m *plugins.Manifest) { m.Events[0].Fields[1].Of = "pixels" }, `only cells lie in a grid`},
+		{"TraceOfNothing", func(m *plugins.Manifest) { m.Events[5].Trace = "clicks" }, `trace "clicks": want a register`},
+		{"TraceOfLatest", func(m *plugins.Manifest) { m.Events[5].Latest = true }, `trace "path"`},
+		{"LeavesAnEvent", func(m *plugins.Manifest) { m.Leaves = "move" }, `leaves "move"`},
+		{"LeavesNoName", func(m *plugins.Manifest) { m.Leaves = "Left!" }, `leaves "Left!"`},
+		{"JoinsAnEvent", func(m *plugins.Manifest) { m.Joins = "move" }, `joins "move"`},
+		{"JoinsNoName", func(m *plugins.Manifest) { m.Joins = "Came!" }, `joins "Came!"`},
+		{"JoinsAsLeaves", func(m *plugins.Manifest) { m.Joins = "left" }, `joins "left": want`},
+		{"WatchJoins", func(m *plugins.Manifest) { m.Watches[0].Event = "joined" }, `event "joined"`},
+		{"WatchLeaves", func(m *plugins.Manifest) { m.Watches[0].Event = "left" }, `event "left"`},
 		{"NameMissing", func(m *plugins.Manifest) { m.Name = "" }, `name ""`},
 		{"NameOfCapitals", func(m *plugins.Manifest) { m.Name = "Lamp" }, `name "Lamp"`},
 		{"NameOfUnderscore", func(m *plugins.Manifest) { m.Name = "my_lamp" }, `name "my_lamp"`},
@@ -74,7 +112,7 @@ func TestManifest_Validate(t *testing.T) {
 		}, `state field "light": declared twice`},
 		{"StateName", func(m *plugins.Manifest) { m.State[0].Name = "my-light" }, `state field "my-light"`},
 		{"KindMissing", func(m *plugins.Manifest) { m.State[0].Kind = 0 }, `state field "light": unknown kind 0`},
-		{"KindUnknown", func(m *plugins.Manifest) { m.State[0].Kind = plugins.Sites + 1 }, "unknown kind 7"},
+		{"KindUnknown", func(m *plugins.Manifest) { m.State[0].Kind = plugins.Traffic + 1 }, "unknown kind 9"},
 		{"CapMissing", func(m *plugins.Manifest) { m.State[2].Cap = 0 }, `state field "said": cap 0`},
 		{"CapTooLarge", func(m *plugins.Manifest) { m.State[2].Cap = plugins.MaxListSize + 1 }, `state field "said": cap 1001`},
 		{"CapElsewhere", func(m *plugins.Manifest) { m.State[1].Cap = 3 }, `state field "clicks": only a list has a cap`},
@@ -115,7 +153,7 @@ func TestManifest_Validate(t *testing.T) {
 		{"ParamTwice", func(m *plugins.Manifest) { m.Events[0].Fields[1] = m.Events[0].Fields[0] }, `event "set": field "on" declared twice`},
 		{"ParamName", func(m *plugins.Manifest) { m.Events[0].Fields[0].Name = "ON" }, `event "set": field "ON"`},
 		{"TypeMissing", func(m *plugins.Manifest) { m.Events[0].Fields[0].Type = 0 }, `event "set": field "on": unknown type 0`},
-		{"TypeUnknown", func(m *plugins.Manifest) { m.Events[0].Fields[0].Type = plugins.Choice + 1 }, "unknown type 5"},
+		{"TypeUnknown", func(m *plugins.Manifest) { m.Events[0].Fields[0].Type = plugins.Cells + 1 }, "unknown type 6"},
 		{"MinOverMax", func(m *plugins.Manifest) { m.Events[0].Fields[1].Min = 2 }, `field "by": min 2 is more than max 1`},
 		{"TextNegative", func(m *plugins.Manifest) { m.Events[0].Fields[2].Min = -1 }, `field "note": want a length of 0 to 1024`},
 		{"TextTooLong", func(m *plugins.Manifest) { m.Events[0].Fields[2].Max = plugins.MaxTextSize + 1 }, `field "note": want a length of 0 to 1024`},
@@ -123,6 +161,28 @@ func TestManifest_Validate(t *testing.T) {
 		{"ChoiceBounded", func(m *plugins.Manifest) { m.Events[0].Fields[3].Max = 1 }, `field "colour": only a text and an int`},
 		{"ChoicesMissing", func(m *plugins.Manifest) { m.Events[0].Fields[3].Choices = nil }, `field "colour": want 1 to 100 choices`},
 		{"ChoicesTooMany", func(m *plugins.Manifest) { m.Events[0].Fields[3].Choices = make([]string, 101) }, `field "colour": want 1 to 100 choices`},
+		{"ChoiceTwice", func(m *plugins.Manifest) { m.Events[0].Fields[3].Choices[1] = "red" }, `field "colour": choice "red" is there twice`},
+		{"ChoiceOfTwoLines", func(m *plugins.Manifest) { m.Events[0].Fields[3].Choices[1] = "b\nc" }, `field "colour": choice "b\nc"`},
+		{"ChoiceNotUTF8", func(m *plugins.Manifest) { m.Events[0].Fields[3].Choices[1] = "\xff" }, `field "colour": choice "\xff"`},
+		{"TitleNotUTF8", func(m *plugins.Manifest) { m.Title = "a\xff" }, `title "a\xff"`},
+		{"RateNotANumber", func(m *plugins.Manifest) { m.Events[1].Rate = math.NaN() }, "rate NaN"},
+		{"TooManyFields", func(m *plugins.Manifest) {
+			for len(m.State) <= plugins.MaxFields {
+				m.State = append(m.State, plugins.Field{Name: fmt.Sprint("f", len(m.State)), Kind: plugins.Counter})
+			}
+			m.State = append(m.State, plugins.Field{Name: "Not gone through"})
+		}, "66 state fields: want at most 64"},
+		{"TooManyEvents", func(m *plugins.Manifest) {
+			for len(m.Events) <= plugins.MaxEvents {
+				m.Events = append(m.Events, plugins.EventType{Name: fmt.Sprint("e", len(m.Events))})
+			}
+			m.Events = append(m.Events, plugins.EventType{Name: "Not gone through"})
+		}, "66 events: want at most 64"},
+		{"TooManyParams", func(m *plugins.Manifest) {
+			for i := range plugins.MaxParams + 1 {
+				m.Events[1].Fields = append(m.Events[1].Fields, plugins.Param{Name: fmt.Sprint("p", i), Type: plugins.Int})
+			}
+		}, `event "switch-off": 33 fields: want at most 32`},
 		{"ChoicesElsewhere", func(m *plugins.Manifest) { m.Events[0].Fields[0].Choices = []string{"yes"} }, `field "on": only a choice has choices`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,6 +216,70 @@ func TestManifest_Validate_AllAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("Validate() does not tell of %s:\n%v", want, err)
 		}
+	}
+}
+
+// What has several faults tells of each of them.
+func TestManifest_Validate_AllOfOne(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(*plugins.Manifest)
+		want  []string // the lines, without "manifest of …: "
+	}{
+		{"Field", func(m *plugins.Manifest) {
+			m.State[0] = plugins.Field{Name: "Light", Kind: plugins.Counter, Cap: 3, By: plugins.ByUser, Direct: true, Width: 1}
+			m.Events[5].Trace = ""
+		}, []string{
+			`state field "Light": want lower-case letters, digits and underscores, starting with a letter, at most 32 characters`,
+			`state field "Light": only a list has a cap`,
+			`state field "Light": only presence is grouped`,
+			`state field "Light": only a volatile one is direct`,
+			`state field "Light": only a grid has a width, a height and a palette`,
+		}},
+		{"Grid", func(m *plugins.Manifest) {
+			m.State[10].Height, m.State[10].Palette = 0, []plugins.Colour{{Name: ":", RGB: "red"}, {Name: "a", RGB: "#000000"}, {Name: "a", RGB: "#"}}
+		}, []string{
+			`state field "pixels": 2048 × 0 cells: want 1 to 2048 each`,
+			`state field "pixels": name ":" of colour 0: want 1 to 32 bytes without control characters, ':' and ';'`,
+			`state field "pixels": colour ":" is "red": want "#rrggbb" in lower case`,
+			`state field "pixels": colour "a" is there twice`,
+			`state field "pixels": colour "a" is "#": want "#rrggbb" in lower case`,
+		}},
+		{"Param", func(m *plugins.Manifest) {
+			m.Events[0].Fields[0] = plugins.Param{Name: "On", Type: plugins.Bool, Min: 2, Max: 1, Choices: []string{"a"}, Of: "pixels"}
+		}, []string{
+			`event "set": field "On": want lower-case letters, digits and underscores, starting with a letter, at most 32 characters`,
+			`event "set": field "On": min 2 is more than max 1`,
+			`event "set": field "On": only a text and an int have min and max`,
+			`event "set": field "On": only a choice has choices`,
+			`event "set": field "On": only cells lie in a grid`,
+		}},
+		{"Watch", func(m *plugins.Manifest) {
+			m.Watches = []plugins.Watch{{Keys: "gp:**", Event: "Mood", Room: "a\n**"}}
+		}, []string{
+			`watch of "gp:**": want at most one *`,
+			`watch of "gp:**": it matches keys of the host, which begin with "gp:"`,
+			`watch of "gp:**": event "Mood": want lower-case letters, digits and hyphens, starting with a letter, at most 32 characters`,
+			`watch of "gp:**": room "a\n**": want at most 128 bytes of UTF-8 without control characters`,
+			`watch of "gp:**": room "a\n**": want at most one *, and only where the keys have one`,
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := lamp()
+			tt.spoil(&m)
+			err := m.Validate()
+			if err == nil {
+				t.Fatal("Validate() = nil, want an error")
+			}
+			faulty, ok := errors.AsType[*plugins.ManifestError](err)
+			if !ok || faulty.Name != "lamp-2" {
+				t.Fatalf("Validate() is the error %#v, want a ManifestError of lamp-2", err)
+			}
+			got := strings.Split(faulty.Err.Error(), "\n")
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Validate() (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -213,5 +337,30 @@ func TestMutation_Check(t *testing.T) {
 				t.Error("a feature's mistake is told to the person")
 			}
 		})
+	}
+}
+
+// A manifest that is wrong in every place is told of in few words.
+func TestManifest_Validate_Long(t *testing.T) {
+	m := plugins.Manifest{Name: strings.Repeat("n", 1<<20), Title: strings.Repeat("t", 1<<20)}
+	for range plugins.MaxEvents {
+		e := plugins.EventType{Name: strings.Repeat("E", 1<<10)}
+		for range plugins.MaxParams {
+			e.Fields = append(e.Fields, plugins.Param{Name: "P", Type: plugins.Choice, Choices: slices.Repeat([]string{"twice"}, 100)})
+		}
+		m.Events = append(m.Events, e)
+	}
+	err := m.Validate()
+	if err == nil {
+		t.Fatal("Validate() = nil")
+	}
+	text := err.Error()
+	if lines := strings.Count(text, "\n") + 1; lines != 51 || len(text) > 32<<10 {
+		t.Errorf("Validate has %d lines and %d bytes; want 51 lines of at most 32 KiB", lines, len(text))
+	}
+	for _, want := range []string{`name "nnn`, `title "ttt`, "\nand "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("Validate says %.1000s…; want %q in it", text, want)
+		}
 	}
 }

@@ -22,13 +22,27 @@ const (
 	Presence
 
 	// Volatile values are shown once and not kept: a page that opens later does
-	// not see them. They arrive in [View.Changes] only.
+	// not see them, and one may be lost when a link or a host breaks. They arrive in
+	// [View.Changes] only or, where the field is [Field.Direct], in an element of the
+	// page.
 	Volatile
 
 	// Sites is which sites there are and how far they are from each other. The
 	// host fills it in by itself; a feature only reads it. It is the same in every
 	// room, and not the same in every region: each tells what it hears.
 	Sites
+
+	// Grid is a board of [Field.Width] times [Field.Height] cells, each of one colour
+	// of [Field.Palette]; the newest paint of a cell wins. A feature keeps at most one.
+	// It is in no [State] and its changes cause no Render: the host hands the board
+	// and what changes in it to the element live-board whose id is "FEATURE-FIELD", and
+	// serves it as a file, a picture and a time-lapse.
+	Grid
+
+	// Traffic tells of the events that reach this region, of this room, by the site
+	// that took them. The host fills it in by itself, as values of the form "lhr 3":
+	// three since the last frame. It is always [Field.Direct].
+	Traffic
 )
 
 // Grouping says how a Presence field counts people.
@@ -142,7 +156,7 @@ type Change struct {
 }
 
 // Mutation is a change that an event causes. Make it with [Set], [Unset], [Add],
-// [Push] or [Signal].
+// [Push], [Signal], [SignalAs], [Paint], [Clear] or [Revert].
 type Mutation struct {
 	// Field names a field of the manifest.
 	Field string
@@ -150,8 +164,13 @@ type Mutation struct {
 	// Op is what to do with it.
 	Op Op
 
-	// Value is the new value, for OpSet, OpPush and OpSignal.
+	// Value is the new value, for OpSet, OpPush and OpSignal, and what to paint where
+	// for OpPaint, OpClear and OpRevert.
 	Value string
+
+	// Key makes an OpSignal replace an earlier one of the same key that nobody has
+	// seen yet. At most MaxKeySize bytes.
+	Key string
 
 	// Delta is what to add, for OpAdd.
 	Delta int64
@@ -167,6 +186,9 @@ const (
 	OpAdd                  // Counter
 	OpPush                 // List
 	OpSignal               // Volatile
+	OpPaint                // Grid
+	OpClear                // Grid
+	OpRevert               // Grid
 )
 
 // Set gives a Register field a value.
@@ -183,3 +205,10 @@ func Push(field, value string) Mutation { return Mutation{Field: field, Op: OpPu
 
 // Signal shows a value once to everybody who is there now.
 func Signal(field, value string) Mutation { return Mutation{Field: field, Op: OpSignal, Value: value} }
+
+// SignalAs is Signal for a value of which only the newest counts, such as where
+// somebody's pointer is: it replaces an earlier one of the same key that nobody has
+// seen yet.
+func SignalAs(field, key, value string) Mutation {
+	return Mutation{Field: field, Op: OpSignal, Key: key, Value: value}
+}

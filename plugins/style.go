@@ -1,8 +1,11 @@
+//go:build !wasip1
+
 package plugins
 
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -60,6 +63,8 @@ func (s *styleScanner) token() error {
 		return s.str(c)
 	case c == '\\':
 		return errors.New("a backslash stands outside a string")
+	case c == '@':
+		return s.rule()
 	case c == '(' || c == '[' || c == '{':
 		s.open = append(s.open, c)
 		s.pos++
@@ -76,6 +81,24 @@ func (s *styleScanner) token() error {
 	default:
 		s.pos++
 	}
+	return nil
+}
+
+// rules are the at-rules that may stand in a scope: those that hold rules. All others name
+// something for the whole page, as @keyframes and @font-face do.
+var rules = []string{"media", "supports", "container", "starting-style", "scope"}
+
+// rule passes over the name of an at-rule.
+func (s *styleScanner) rule() error {
+	rest := s.css[s.pos+1:]
+	name := rest
+	if end := strings.IndexFunc(rest, func(r rune) bool { return r != '-' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }); end >= 0 {
+		name = rest[:end]
+	}
+	if !slices.Contains(rules, strings.ToLower(name)) {
+		return fmt.Errorf("the rule @%.32s is for a whole page: want one of @%s", name, strings.Join(rules, ", @"))
+	}
+	s.pos += 1 + len(name)
 	return nil
 }
 

@@ -76,7 +76,10 @@ func TestManifest_Validate_Style(t *testing.T) {
 			t.Errorf("Validate() of the style %q = %v, want nil", style, err)
 		}
 	}
-	for _, style := range []string{"</style>", "a{}</", "a{", "}", "a{/*}", "a{b:'}", "a}b{"} {
+	for _, style := range []string{
+		"</style>", "a{}</", "a{", "}", "a{/*}", "a{b:'}", "a}b{",
+		"@keyframes a{}", "@font-face{}", "@property --a{}", "@import 'a';", "@LAYER a{}", "@", "@media-x{}", "@-webkit-keyframes a{}",
+	} {
 		if validStyle(style) == nil {
 			t.Errorf("Validate() of the style %q = nil, want an error", style)
 		}

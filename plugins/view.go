@@ -1,7 +1,7 @@
 package plugins
 
 import (
-	"net/url"
+	"strings"
 
 	"github.com/global-presence/presence/plugins/dom"
 )
@@ -50,7 +50,23 @@ func RoomPage(room string) string {
 	if room == Home {
 		return "/"
 	}
-	return "/r/" + url.PathEscape(room)
+	return "/r/" + EscapePath(room)
+}
+
+// EscapePath returns s as one part of a path in an address, as url.PathEscape does.
+// (Package url would bring package fmt with it: together 0.8 MB in a module for
+// WebAssembly.)
+func EscapePath(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~$&+=:@"
+	b := make([]byte, 0, len(s)+16)
+	for _, c := range []byte(s) {
+		if strings.IndexByte(plain, c) >= 0 {
+			b = append(b, c)
+			continue
+		}
+		b = append(b, '%', upperHex[c>>4], upperHex[c&15])
+	}
+	return string(b)
 }
 
 // Page returns the address of the room's page, for links.
@@ -61,7 +77,7 @@ func (v View) Page() string { return RoomPage(v.Room) }
 //
 //	/rooms/home/lightbulb/set
 func (v View) Action(event string) string {
-	return "/rooms/" + url.PathEscape(v.Room) + "/" + v.Feature + "/" + event
+	return "/rooms/" + EscapePath(v.Room) + "/" + v.Feature + "/" + event
 }
 
 // Fragment is the HTML of one live element.

@@ -3,12 +3,14 @@ package plugins_test
 import (
 	"context"
 	"errors"
+	"html"
 	"io"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/global-presence/presence/plugins"
 )
@@ -137,6 +139,25 @@ func TestFragments(t *testing.T) {
 		cancel()
 		if _, err := plugins.Fragments(ctx, plugins.Part{ID: "lamp-a", Component: component{}}); !errors.Is(err, context.Canceled) {
 			t.Errorf("Fragments = %v, want %v", err, context.Canceled)
+		}
+	})
+}
+
+// TestRoomPage_escapes: every byte is written as url.PathEscape writes it.
+func TestRoomPage_escapes(t *testing.T) {
+	for c := range 256 {
+		room := "x" + string([]byte{byte(c)})
+		if got, want := plugins.RoomPage(room), "/r/"+url.PathEscape(room); got != want {
+			t.Errorf("RoomPage(%q) = %q, want %q", room, got, want)
+		}
+	}
+}
+
+func TestEscapeHTML(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := rapid.StringOf(rapid.OneOf(rapid.Rune(), rapid.SampledFrom([]rune(`<>&'"`)))).Draw(t, "text")
+		if got, want := plugins.EscapeHTML(s), html.EscapeString(s); got != want {
+			t.Errorf("EscapeHTML(%q) = %q, want %q", s, got, want)
 		}
 	})
 }

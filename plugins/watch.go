@@ -1,7 +1,10 @@
+//go:build !wasip1
+
 package plugins
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -30,21 +33,30 @@ func (w Watch) RoomOf(key string) string {
 	return strings.Replace(room, "*", key[len(before):len(key)-len(after)], 1)
 }
 
+// validate reports all that is wrong with w.
 func (w Watch) validate() error {
-	before, _, wild := strings.Cut(w.Keys, "*")
-	switch {
-	case w.Keys == "" || len(w.Keys) > MaxPatternSize || !utf8.ValidString(w.Keys) || hasControl(w.Keys, false):
-		return fmt.Errorf("watch of %q: want 1 to %d bytes of UTF-8 without control characters", w.Keys, MaxPatternSize)
-	case strings.Count(w.Keys, "*") > 1:
-		return fmt.Errorf("watch of %q: want at most one *", w.Keys)
-	case strings.HasPrefix(before, ownKeys) || wild && strings.HasPrefix(ownKeys, before):
-		return fmt.Errorf("watch of %q: it matches keys of the host, which begin with %q", w.Keys, ownKeys)
-	case !hyphenName.MatchString(w.Event):
-		return fmt.Errorf("watch of %q: event %q: want %s", w.Keys, w.Event, hyphenRule)
-	case len(w.Room) > maxRoomSize || !utf8.ValidString(w.Room) || hasControl(w.Room, false):
-		return fmt.Errorf("watch of %q: room %q: want at most %d bytes of UTF-8 without control characters", w.Keys, w.Room, maxRoomSize)
-	case strings.Count(w.Room, "*") > 1 || strings.Contains(w.Room, "*") && !wild:
-		return fmt.Errorf("watch of %q: room %q: want at most one *, and only where the keys have one", w.Keys, w.Room)
+	var errs []error
+	bad := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("watch of %.100q: "+format, append([]any{w.Keys}, args...)...))
 	}
-	return nil
+	before, _, wild := strings.Cut(w.Keys, "*")
+	if w.Keys == "" || len(w.Keys) > MaxPatternSize || !utf8.ValidString(w.Keys) || hasControl(w.Keys, false) {
+		bad("want 1 to %d bytes of UTF-8 without control characters", MaxPatternSize)
+	}
+	if strings.Count(w.Keys, "*") > 1 {
+		bad("want at most one *")
+	}
+	if w.Keys != "" && (strings.HasPrefix(before, ownKeys) || wild && strings.HasPrefix(ownKeys, before)) {
+		bad("it matches keys of the host, which begin with %.100q", ownKeys)
+	}
+	if !hyphenName.matches(w.Event) {
+		bad("event %.100q: want %s", w.Event, hyphenRule)
+	}
+	if len(w.Room) > maxRoomSize || !utf8.ValidString(w.Room) || hasControl(w.Room, false) {
+		bad("room %.100q: want at most %d bytes of UTF-8 without control characters", w.Room, maxRoomSize)
+	}
+	if strings.Count(w.Room, "*") > 1 || strings.Contains(w.Room, "*") && !wild {
+		bad("room %.100q: want at most one *, and only where the keys have one", w.Room)
+	}
+	return errors.Join(errs...)
 }

@@ -1,4 +1,4 @@
-// Bundles src/index.js. The same sources give the same bytes on any machine.
+// Bundles the page's scripts. The same sources give the same bytes on any machine.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
@@ -7,10 +7,13 @@ import { build } from 'esbuild'
 
 const here = name => fileURLToPath(new URL(name, import.meta.url))
 
-/** The most the script may weigh, in bytes after gzip -9. */
+/** The most that each script may weigh, in bytes after gzip -9. */
 export const MAX_GZIP = 15000
 
-// Who has a part in the bundle, and where their notice is. The package of
+/** The scripts by what their names begin with. */
+export const SCRIPTS = { live: 'src/index.js', elements: 'src/elements/index.js' }
+
+// Who has a part in a bundle, and where their notice is. The package of
 // ActionCable comes without one; licenses/actioncable.txt is that of its source,
 // rails/rails.
 const NOTICES = {
@@ -19,34 +22,36 @@ const NOTICES = {
   morphdom: 'node_modules/morphdom/LICENSE'
 }
 
-/** @returns {{name: string, code: Buffer, gzip: number, licenses: string}} */
-export async function bundle () {
+/** @returns {{name: string, code: Buffer, gzip: number, licenses: string}} of the script whose name begins so */
+export async function bundle (script = 'live') {
   const result = await build({
     absWorkingDir: here('.'),
-    entryPoints: ['src/index.js'],
+    entryPoints: [SCRIPTS[script]],
     bundle: true,
     minify: true,
     target: 'es2020',
     format: 'iife',
     charset: 'utf8',
     legalComments: 'none',
-    banner: { js: '/* Notices of the parts: LICENSES.txt */' },
+    banner: script === 'live' ? { js: '/* Notices of the parts: LICENSES.txt */' } : {},
     write: false,
     metafile: true
   })
   const code = Buffer.from(result.outputFiles[0].contents)
   const hash = createHash('sha256').update(code).digest('hex').slice(0, 12)
   return {
-    name: `live-${hash}.js`,
+    name: `${script}-${hash}.js`,
     code,
     gzip: gzipSync(code, { level: 9 }).length,
-    licenses: await licenses(Object.keys(result.metafile.inputs))
+    licenses: await licenses(script, Object.keys(result.metafile.inputs))
   }
 }
 
-async function licenses (inputs) {
+/** The notices of one script's parts, "" if it is all ours. */
+async function licenses (script, inputs) {
   const packages = new Set(inputs.map(i => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(i)?.[1]).filter(Boolean))
-  let text = 'The script live-*.js contains parts of the following packages.\n'
+  if (!packages.size) return ''
+  let text = `The script ${script}-*.js contains parts of the following packages.\n`
   for (const name of [...packages].sort()) {
     if (!NOTICES[name]) throw new Error(`no licence notice known for ${name}`)
     const { version } = JSON.parse(await readFile(here(`node_modules/${name}/package.json`), 'utf8'))

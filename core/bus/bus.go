@@ -9,14 +9,20 @@
 // # Promises
 //
 //   - An event is answered [OK] after the engine has taken its mutations, never
-//     before. An event whose id was seen in the last ten minutes, in any region
+//     before; values of Volatile fields, of which nothing is kept, are still on their
+//     way then. An event whose id was seen in the last ten minutes, in any region
 //     whose log has reached this one, is answered without running again.
 //   - The events of one session to one feature are handled in the order in which
-//     they came.
+//     they came. One of which only the newest counts takes the place of the older one
+//     that waits.
 //   - A change is rendered at most once a frame for each (room, feature), the first
 //     one at once, and only where somebody looks.
 //   - What is broadcast of one fragment is in order: an older rendering never
 //     follows a newer one, nor does the answer to a sync.
+//   - Pages are told when the store goes away and when it is back, so that they send
+//     then what they kept.
+//   - Features are added, replaced and removed while people look, who see that without
+//     loading the page again. The others do not notice.
 //   - A feature that fails, hangs or answers nonsense costs its own corner of the
 //     page and nothing else.
 //
@@ -49,9 +55,12 @@ import (
 
 // Broadcaster brings a message to browsers.
 type Broadcaster interface {
-	// Broadcast puts a CableReady message into the outbox of every session of
-	// room that a names. It never blocks and may be called under a lock.
-	Broadcast(room string, a plugins.Audience, message []byte)
+	// Broadcast sends a CableReady message of a feature, or of the host if that is "",
+	// to every session of room that a names. A message makes those before it of the same
+	// key, to the same room, feature and audience, worthless: who has not been sent them
+	// yet may go without. "" is no key. Broadcast never waits for a browser or for the
+	// bus, and may be called under a lock.
+	Broadcast(room, feature string, a plugins.Audience, key string, message []byte)
 }
 
 // Config sets up a Bus. Engine and Broadcaster are required.
@@ -59,11 +68,17 @@ type Config struct {
 	Engine      engine.Engine
 	Broadcaster Broadcaster
 
-	// Features are the features in the order in which they stand on the page.
+	// Features are the features in the order in which they stand on the page. Ready waits
+	// for them, and not for those that are added later.
 	Features []Feature
 
 	// Region is the code of the region that this binary serves.
 	Region string
+
+	// Corner returns the HTML of a whole section, as pages have it: its one root has the
+	// feature's name as its id. Default: none, and pages that are open when a feature is
+	// added ask people to load them again.
+	Corner func(s Section) string
 
 	// Version is told to other binaries in beats.
 	Version string
@@ -104,14 +119,17 @@ type Bus struct {
 	pings   *pings
 	sites   *sites
 	applied *progress
+	store   storeLine
+
+	unloaded complaint // of rooms
 
 	unwritten time.Time     // since when presence has not been written; of writePresence
 	beats     int           // that were written; of writePresence
-	hurry     chan struct{} // holds a token when the first beat is to be tried again
+	hurry     chan struct{} // holds a token when a beat that the store has not taken is to be tried again
 	reloads   chan struct{} // has a token for each room that is loaded again
 
-	order    []string // names in page order
-	features map[string]*feature
+	set   atomic.Pointer[set] // stored under mu and changing
+	style style
 
 	mu     sync.Mutex
 	rooms  map[string]*room
@@ -135,6 +153,15 @@ type Bus struct {
 
 	joins *joins
 
+	outgoing    *outgoing
+	unsignalled complaint
+	traces      *traces
+	traffic     atomic.Pointer[[]traffic]
+	reading     chan struct{} // has a token while the logs are read for a replay
+	restoring   chan struct{} // and one while they are for a board that is restored
+	counts      atomic.Uint64 // states of rooms that there were
+	replays     atomic.Int32  // that are asked for
+
 	run struct {
 		sync.Mutex
 		ctx context.Context // nil before and after Run
@@ -157,13 +184,15 @@ func New(cfg Config) (*Bus, error) {
 		seen:     newSeen(10 * time.Minute),
 		rates:    newRates(),
 		applied:  newProgress(),
-		features: map[string]*feature{},
 		rooms:    map[string]*room{},
 		schema:   state.Schema{},
 		joins:    newJoins(),
-		pings:    newPings(tellEvery * cfg.Beat),
-		hurry:    make(chan struct{}, 1),
-		early:    map[string]engine.Delivery{},
+		outgoing: newOutgoing(),
+		traces:   newTraces(),
+		reading:  make(chan struct{}, 1), restoring: make(chan struct{}, 1),
+		pings: newPings(tellEvery * cfg.Beat),
+		hurry: make(chan struct{}, 1),
+		early: map[string]engine.Delivery{},
 
 		heardSelf: make(chan struct{}),
 		reloads:   make(chan struct{}, maxReloads),
@@ -171,13 +200,16 @@ func New(cfg Config) (*Bus, error) {
 	b.leases = newLeases(b.binary, cfg.Engine.Site(), cfg.Region, cfg.Beat)
 	b.sites = newSites(cfg.Engine.Site(), cfg.Region, leaseBeats*cfg.Beat)
 	b.metrics = newMetrics(cfg.Registerer, b)
+	all := &set{byName: map[string]*feature{}, gone: map[string]bool{}}
 	for _, f := range cfg.Features {
-		if b.features[f.Name] != nil {
+		if all.byName[f.Name] != nil {
 			return nil, fmt.Errorf("feature %q: named twice", f.Name)
 		}
-		b.order = append(b.order, f.Name)
-		b.features[f.Name] = newFeature(f)
+		own := newFeature(f)
+		own.required = true
+		all = all.with(own)
 	}
+	b.set.Store(all)
 	return b, nil
 }
 
@@ -193,16 +225,18 @@ func (b *Bus) Run(ctx context.Context) error {
 		b.run.ctx = nil
 		b.run.Unlock()
 		b.run.wg.Wait()
+		b.stopRooms()
 		b.leaveAll()
 	}()
 
-	for _, name := range b.order {
-		f := b.features[name]
-		b.spawn(func(ctx context.Context) { b.serveLane(ctx, f) })
-		b.spawn(func(ctx context.Context) { b.serveWatches(ctx, f) })
+	for _, f := range b.features() {
+		b.begin(f)
 	}
 	b.spawn(b.catchUp)
 	b.spawn(b.keepPresence)
+	b.spawn(b.signal)
+	b.spawn(b.follow)
+	b.spawn(b.watchStore)
 	b.spawn(b.sweep)
 	return b.tail(ctx)
 }
@@ -220,8 +254,8 @@ func (b *Bus) spawn(fn func(ctx context.Context)) bool {
 	return true
 }
 
-// Ready returns nil when events are taken: the engine is ready and every feature
-// has come up at least once. Otherwise the error says what is missing.
+// Ready returns nil when events are taken: the engine is ready and every feature of
+// Config that was not removed has come up at least once. Otherwise the error says what is missing.
 func (b *Bus) Ready() error {
 	b.run.Lock()
 	running := b.run.ctx != nil
@@ -236,9 +270,9 @@ func (b *Bus) Ready() error {
 		return errors.New("reading the logs")
 	}
 	var missing []string
-	for _, name := range b.order {
-		if _, known := b.features[name].manifest(); !known {
-			missing = append(missing, name)
+	for _, f := range b.features() {
+		if _, known := f.manifest(); f.required && !known {
+			missing = append(missing, f.name)
 		}
 	}
 	if len(missing) > 0 {
@@ -277,8 +311,8 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // Manifests returns those of the features that came up, in page order.
 func (b *Bus) Manifests() []plugins.Manifest {
 	var ms []plugins.Manifest
-	for _, name := range b.order {
-		if m, ok := b.features[name].manifest(); ok {
+	for _, f := range b.features() {
+		if m, ok := f.manifest(); ok {
 			ms = append(ms, m)
 		}
 	}

@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -39,6 +38,7 @@ const (
 	sayStoreAway   = "It can't be saved yet, but is kept."
 	sayFeatureAway = "Resting. What you press is kept."
 	sayUnknown     = "There is nothing here that does that."
+	sayRemoved     = "That is not on the page any more. Nothing was changed."
 	sayTooFast     = "That was too quick. Wait a moment."
 	sayCrowded     = "Too many people are clicking. Wait a moment."
 	sayFailed      = "Something went wrong with that. Nothing was changed."
@@ -56,12 +56,26 @@ type Request struct {
 	Fields map[string]string
 
 	Person plugins.Person
+
+	// Admin says that it comes from whoever runs the host, who may cause the events
+	// that people may not, and no others.
+	Admin bool
+
+	// Backend says that it comes from a service of whoever runs the host, for Person,
+	// which is not empty. It may cause what people may, at any rate: EventType.Rate
+	// bounds what one person can do to others, and a service has a budget of its own
+	// where it is let in.
+	Backend bool
 }
 
 // job is a checked event on its way through a feature.
 type job struct {
-	key   string // of the seen ids
+	key   string // of the seen ids; "" for an event of which the log keeps no id
 	event plugins.Event
+	at    time.Time // when it was received
+	done  func(Outcome)
+
+	version int // of the manifest that it was checked by; 0 where none says it
 }
 
 // maxID is the size in bytes of an event's id.
@@ -71,26 +85,46 @@ const maxID = 64
 // perhaps before Dispatch returns, perhaps from another goroutine.
 func (b *Bus) Dispatch(req Request, done func(Outcome)) {
 	name, _, _ := strings.Cut(req.Target, "#")
-	if b.features[name] == nil {
-		name = "unknown"
-	}
 	count := b.counted(name, done)
 	if !validID(req.ID) {
 		count(Outcome{Status: Invalid, Sentence: fmt.Sprintf("\"id\" must be 1 to %d letters, digits, - and _.", maxID)})
+		return
+	}
+	if b.Passing(req.Target) { // to miss one, or to take it twice, makes no difference
+		if o := b.admit(&job{done: count}, req); o.Status != OK {
+			count(o)
+		}
 		return
 	}
 	key := req.Person.User + "/" + req.ID
 	if !b.seen.begin(key, count) {
 		return
 	}
-	if o := b.admit(key, req); o.Status != OK {
-		b.seen.end(key, o)
+	j := &job{key: key, done: func(o Outcome) { b.seen.end(key, o) }}
+	if o := b.admit(j, req); o.Status != OK {
+		j.done(o)
 	}
 }
 
-// counted returns done with the outcome counted for a feature.
+// Passing reports whether only the newest event of a target counts.
+func (b *Bus) Passing(target string) bool {
+	name, event, _ := strings.Cut(target, "#")
+	f := b.feature(name)
+	if f == nil {
+		return false
+	}
+	m, _ := f.manifest()
+	typ, _ := m.Event(event)
+	return typ.Latest
+}
+
+// counted returns done with the outcome counted for a feature, if there is one of that
+// name.
 func (b *Bus) counted(feature string, done func(Outcome)) func(Outcome) {
 	return func(o Outcome) {
+		if b.feature(feature) == nil {
+			feature = "unknown"
+		}
 		b.metrics.events.WithLabelValues(feature, string(o.Status)).Inc()
 		done(o)
 	}
@@ -103,41 +137,52 @@ func validID(id string) bool {
 }
 
 // admit checks an event and puts it into its feature's lane.
-func (b *Bus) admit(key string, req Request) Outcome {
+func (b *Bus) admit(j *job, req Request) Outcome {
 	name, event, _ := strings.Cut(req.Target, "#")
-	f := b.features[name]
+	f := b.feature(name)
 	if f == nil {
 		return Outcome{Status: Forbidden, Sentence: sayUnknown}
 	}
-	m, known := f.manifest()
-	if !known {
+	m, version := f.declared()
+	if version == 0 {
 		return Outcome{Status: Unavailable, Sentence: sayFeatureAway}
 	}
 	typ, ok := m.Event(event)
-	if !ok || state.CheckRoom(req.Room) != nil {
+	if !ok || typ.Admin != req.Admin || state.CheckRoom(req.Room) != nil {
 		return Outcome{Status: Forbidden, Sentence: sayUnknown}
 	}
-	fields, err := typ.Check(req.Fields)
+	fields, err := m.CheckEvent(typ, req.Fields)
 	if err != nil {
 		return Outcome{Status: Invalid, Sentence: err.Error()}
 	}
 	if o := b.takes(f); o.Status != OK {
 		return o
 	}
-	if wait := b.rates.take(req.Person.User, req.Target, typ); wait > 0 {
-		return Outcome{Status: Busy, Sentence: sayTooFast, RetryAfter: wait}
+	if !req.Admin && !req.Backend {
+		cost := typ.Cost(fields)
+		wait, ever := b.rates.take(req.Person.User, req.Target, typ, cost)
+		switch {
+		case !ever:
+			_, burst := typ.Limits()
+			return Outcome{Status: Invalid, Sentence: fmt.Sprintf("That is %d at once, and at most %d are allowed.", cost, burst)}
+		case wait > 0:
+			return Outcome{Status: Busy, Sentence: sayTooFast, RetryAfter: wait}
+		}
 	}
-	j := job{key: key, event: plugins.Event{
+	j.at, j.version = time.Now(), version
+	j.event = plugins.Event{
 		ID: req.ID, Name: event, Room: req.Room, Fields: fields, Person: req.Person,
-		Time: time.Now().UTC().Truncate(time.Millisecond),
-	}}
-
-	return b.enqueue(f, j)
+		Time: j.at.UTC().Truncate(time.Millisecond),
+	}
+	if typ.Latest && f.latest.replace(j) {
+		return Outcome{Status: OK}
+	}
+	return b.enqueue(f, j, typ.Latest)
 }
 
 // takes returns OK if events of a feature can be taken now.
 func (b *Bus) takes(f *feature) Outcome {
-	if b.cfg.Engine.Ready() != nil || !b.caughtUp.Load() {
+	if !b.takesEvents() {
 		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
 	}
 	if !f.isUp() {
@@ -146,37 +191,29 @@ func (b *Bus) takes(f *feature) Outcome {
 	return Outcome{Status: OK}
 }
 
-// enqueue puts a job into its feature's lane.
-func (b *Bus) enqueue(f *feature, j job) Outcome {
-	// Under the lock, so that nothing is queued after the lane has been emptied
-	// for the last time, which happens after the context's end.
+// enqueue puts a job into its feature's lane. One of which only the newest counts can
+// be replaced there.
+func (b *Bus) enqueue(f *feature, j *job, latest bool) Outcome {
+	// Under the lock, so that nothing is queued after the lane has been emptied for the
+	// last time, which happens after the context's end or when the feature is removed.
 	b.run.Lock()
 	defer b.run.Unlock()
-	if b.run.ctx == nil || b.run.ctx.Err() != nil {
+	switch {
+	case b.run.ctx == nil || b.run.ctx.Err() != nil:
 		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
+	case f.closed:
+		return removed
+	}
+	if latest {
+		f.latest.wait(j)
 	}
 	select {
 	case f.lane <- j:
 		return Outcome{Status: OK}
 	default:
-		return Outcome{Status: Busy, Sentence: sayCrowded, RetryAfter: 250 * time.Millisecond}
-	}
-}
-
-// Do is Dispatch for callers that wait. It returns after what the event changed can
-// be seen in this region.
-func (b *Bus) Do(ctx context.Context, req Request) Outcome {
-	outcome := make(chan Outcome, 1)
-	b.Dispatch(req, func(o Outcome) { outcome <- o })
-	select {
-	case o := <-outcome:
-		if o.Status == OK {
-			ctx, cancel := context.WithTimeout(ctx, time.Second)
-			defer cancel()
-			b.applied.waitAll(ctx, b.cfg.Engine.Site())
+		if latest {
+			f.latest.leave(j)
 		}
-		return o
-	case <-ctx.Done():
-		return Outcome{Status: Unavailable, Sentence: sayStoreAway}
+		return Outcome{Status: Busy, Sentence: sayCrowded, RetryAfter: 250 * time.Millisecond}
 	}
 }

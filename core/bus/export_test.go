@@ -11,7 +11,7 @@ func (b *Bus) Rooms() int { return len(b.loadedRooms()) }
 
 // Manifest returns a feature's manifest, if it has been up.
 func (b *Bus) Manifest(feature string) (plugins.Manifest, bool) {
-	return b.features[feature].manifest()
+	return b.feature(feature).manifest()
 }
 
 // IDSet is a set of hashes.
@@ -38,3 +38,9 @@ func (s Seen) Knows(id string) bool {
 	}
 	return true
 }
+
+// ParsePosition and FormatPosition are for the fuzzer.
+var (
+	ParsePosition  = parsePosition
+	FormatPosition = formatPosition
+)

@@ -220,7 +220,7 @@ func TestBus_reload_first(t *testing.T) {
 			r.slip <- []engine.Delivery{beatOf("syd-b", ago(0), false)}
 		}
 		settle()
-		sections, err := n.Page(t.Context(), "lobby", person("ann"))
+		sections, err := n.Page(t.Context(), "lobby", "", person("ann"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -102,6 +102,7 @@ func show(_ context.Context, v plugins.View) ([]plugins.Fragment, error) {
 type message struct {
 	room     string
 	audience plugins.Audience
+	key      string
 	ops      []map[string]any
 }
 
@@ -111,14 +112,14 @@ type wall struct {
 	messages []message
 }
 
-func (w *wall) Broadcast(room string, a plugins.Audience, b []byte) {
+func (w *wall) Broadcast(room, _ string, a plugins.Audience, key string, b []byte) {
 	var envelope struct{ Operations []map[string]any }
 	if err := json.Unmarshal(b, &envelope); err != nil {
 		panic(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.messages = append(w.messages, message{room, a, envelope.Operations})
+	w.messages = append(w.messages, message{room, a, key, envelope.Operations})
 }
 
 // take returns what came since the last take.
@@ -233,7 +234,7 @@ func (n *node) do(tb testing.TB, req bus.Request) bus.Outcome {
 // page returns what ann sees of the demo feature.
 func (n *node) page(tb testing.TB) string {
 	tb.Helper()
-	sections, err := n.Page(context.Background(), "home", person("ann"))
+	sections, err := n.Page(context.Background(), "home", "", person("ann"))
 	if err != nil {
 		tb.Fatalf("Page: %v", err)
 	}

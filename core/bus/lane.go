@@ -2,15 +2,11 @@ package bus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/global-presence/presence/core/engine"
-	"github.com/global-presence/presence/core/state"
 	"github.com/global-presence/presence/plugins"
 )
 
@@ -29,10 +25,11 @@ const maxStrikes = 3
 type lane struct {
 	feature *feature
 	strikes map[string]int // by the key of an event that a feature failed with
-	held    []job          // taken from the queue, for the next batch
+	held    []*job         // taken from the queue, for the next batch
 }
 
-// serveLane takes a feature's events through it, in order, until ctx ends.
+// serveLane takes a feature's events through it, in order, until ctx ends or the feature
+// is removed.
 func (b *Bus) serveLane(ctx context.Context, f *feature) {
 	l := lane{feature: f, strikes: map[string]int{}}
 	for {
@@ -47,11 +44,22 @@ func (b *Bus) serveLane(ctx context.Context, f *feature) {
 
 // batch waits for the next events, as many as there are. One that a feature failed
 // with before goes alone, so that it costs no others.
-func (l *lane) batch(ctx context.Context) (jobs []job, ok bool) {
+func (l *lane) batch(ctx context.Context) (jobs []*job, ok bool) {
+	defer func() {
+		for _, j := range jobs {
+			l.feature.latest.leave(j)
+		}
+	}()
 	jobs, l.held = l.held, nil
+	if l.feature.isGone() {
+		endAll(jobs, removed)
+		return nil, false
+	}
 	if len(jobs) == 0 {
 		select {
 		case <-ctx.Done():
+			return nil, false
+		case <-l.feature.gone:
 			return nil, false
 		case j := <-l.feature.lane:
 			jobs = append(jobs, j)
@@ -74,12 +82,14 @@ func (l *lane) batch(ctx context.Context) (jobs []job, ok bool) {
 
 // strike notes that the feature failed with jobs in hand and returns what they are
 // told.
-func (l *lane) strike(jobs []job) Outcome {
+func (l *lane) strike(jobs []*job) Outcome {
 	if len(l.strikes) > laneSize { // of events that were never sent again
 		clear(l.strikes)
 	}
 	for _, j := range jobs {
-		l.strikes[j.key]++
+		if j.key != "" { // the others are never sent again
+			l.strikes[j.key]++
+		}
 	}
 	if len(jobs) == 1 && l.strikes[jobs[0].key] >= maxStrikes {
 		delete(l.strikes, jobs[0].key)
@@ -92,18 +102,92 @@ func (l *lane) strike(jobs []job) Outcome {
 func (b *Bus) emptyLane(f *feature) {
 	// Under the lock, so that nothing is queued after this.
 	b.run.Lock()
-	jobs := make([]job, 0, len(f.lane))
-	for range cap(jobs) {
-		jobs = append(jobs, <-f.lane)
-	}
+	jobs := f.drain()
 	b.run.Unlock()
-	b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+	endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+}
+
+// drain takes what waits out of the lane; Bus.run is held.
+func (f *feature) drain() []*job {
+	var jobs []*job
+	for {
+		select {
+		case j := <-f.lane:
+			f.latest.leave(j)
+			jobs = append(jobs, j)
+		default:
+			return jobs
+		}
+	}
+}
+
+// recheck reports whether a feature that has changed since an event came takes it still.
+func recheck(m plugins.Manifest, e *plugins.Event) Outcome {
+	if e.Name == m.Leaves || e.Name == m.Joins || slices.ContainsFunc(m.Watches, func(w plugins.Watch) bool { return w.Event == e.Name }) {
+		return Outcome{Status: OK}
+	}
+	typ, ok := m.Event(e.Name)
+	if !ok || typ.Admin != (e.Person == plugins.Person{}) {
+		return Outcome{Status: Forbidden, Sentence: sayUnknown}
+	}
+	fields, err := m.CheckEvent(typ, e.Fields)
+	if err != nil {
+		return Outcome{Status: Invalid, Sentence: err.Error()}
+	}
+	e.Fields = fields
+	return Outcome{Status: OK}
+}
+
+// declares reports whether a feature's answer fits a manifest.
+func declares(m plugins.Manifest, o plugins.Outcome) bool {
+	return !slices.ContainsFunc(o.Mutations, func(mu plugins.Mutation) bool { return mu.Check(m) != nil })
+}
+
+// replaceWait is how long an answer that does not fit the manifest waits for another
+// manifest: a new version may have answered of which the bus is only about to be told.
+// Only a feature that answers nonsense waits for nothing.
+const replaceWait = time.Second
+
+// later returns the manifest by which answers may be judged that this one does not
+// declare.
+func (f *feature) later(ctx context.Context, m plugins.Manifest, version int, outcomes []plugins.Outcome) plugins.Manifest {
+	if !slices.ContainsFunc(outcomes, func(o plugins.Outcome) bool { return !declares(m, o) }) {
+		return m
+	}
+	f.mu.Lock()
+	changed := f.changed
+	f.mu.Unlock()
+	now, is := f.declared()
+	if is != version {
+		return now
+	}
+	timer := time.NewTimer(replaceWait)
+	defer timer.Stop()
+	select {
+	case <-changed:
+	case <-f.gone:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	now, _ = f.declared()
+	return now
 }
 
 // handle takes a batch of events through a feature and into the log, and answers
 // them.
-func (b *Bus) handle(ctx context.Context, l *lane, jobs []job) {
+func (b *Bus) handle(ctx context.Context, l *lane, jobs []*job) {
 	f := l.feature
+	manifest, version := f.declared()
+	jobs = slices.DeleteFunc(jobs, func(j *job) bool {
+		if j.version == version {
+			return false
+		}
+		o := recheck(manifest, &j.event)
+		if o.Status != OK {
+			j.done(o)
+		}
+		return o.Status != OK
+	})
 	states := map[string]plugins.State{}
 	unloaded := map[string]bool{}
 	for _, j := range jobs {
@@ -117,9 +201,9 @@ func (b *Bus) handle(ctx context.Context, l *lane, jobs []job) {
 			states[room] = s
 		}
 	}
-	jobs = slices.DeleteFunc(jobs, func(j job) bool {
+	jobs = slices.DeleteFunc(jobs, func(j *job) bool {
 		if unloaded[j.event.Room] {
-			b.seen.end(j.key, Outcome{Status: Unavailable, Sentence: sayStoreAway})
+			j.done(Outcome{Status: Unavailable, Sentence: sayStoreAway})
 		}
 		return unloaded[j.event.Room]
 	})
@@ -137,112 +221,54 @@ func (b *Bus) handle(ctx context.Context, l *lane, jobs []job) {
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			b.cfg.Logger.LogAttrs(ctx, failureLevel(err), "events not handled",
-				slog.String("feature", f.name), slog.Int("events", len(jobs)), slog.Any("err", err))
+			if unsaid, ok := f.complaints.take(failureLevel(err)); ok {
+				b.cfg.Logger.LogAttrs(ctx, failureLevel(err), "events not handled",
+					slog.String("feature", f.name), slog.Int("events", len(jobs)), slog.Any("err", brief(err)), unsaid)
+			}
 		}
 		o := Outcome{Status: Unavailable, Sentence: sayFeatureAway}
-		if wasUp && ctx.Err() == nil {
+		switch {
+		case f.isGone():
+			o = removed
+		case wasUp && ctx.Err() == nil:
 			o = l.strike(jobs)
 		}
-		b.endAll(jobs, o)
+		endAll(jobs, o)
 		return
 	}
 
 	for _, j := range jobs {
 		delete(l.strikes, j.key)
 	}
-	manifest, _ := f.manifest()
-	var batch engine.Batch
-	var taken []job
+	// Where the feature is replaced meanwhile, either version may have answered.
+	later := f.later(ctx, manifest, version, outcomes)
+	w := writer{bus: b, feature: f}
 	for i, j := range jobs {
-		changes, o := b.changes(ctx, manifest, j, outcomes[i])
-		if o.Status != OK || len(changes) == 0 {
-			b.seen.end(j.key, o)
+		manifest := manifest
+		if !declares(manifest, outcomes[i]) {
+			manifest = later
+		}
+		if repaints(outcomes[i]) { // which takes its time
+			ok := b.spawn(func(ctx context.Context) { b.repaintAll(ctx, f, manifest, j, outcomes[i]) })
+			if !ok {
+				j.done(Outcome{Status: Unavailable, Sentence: sayStoreAway})
+			}
 			continue
 		}
-		one := engine.Batch{Events: []string{j.key}, Changes: changes}
-		if len(batch.Changes)+len(changes) > engine.MaxBatchChanges || batch.Size()+one.Size() > engine.MaxBatchSize {
-			b.append(ctx, f, batch, taken)
-			batch, taken = engine.Batch{}, nil
+		c, o := b.changes(ctx, f, manifest, j, outcomes[i])
+		if o.Status != OK {
+			j.done(o)
+			continue
 		}
-		taken = append(taken, j)
-		batch.Events = append(batch.Events, j.key)
-		batch.Changes = append(batch.Changes, changes...)
+		w.add(ctx, j, c)
 	}
-	if len(taken) > 0 {
-		b.append(ctx, f, batch, taken)
-	}
+	w.flush(ctx)
 }
 
-// append writes what jobs change and answers them. It returns when that is merged
-// here, so that the next events see it.
-func (b *Bus) append(ctx context.Context, f *feature, batch engine.Batch, jobs []job) {
-	batch.Binary, batch.After = b.binary, b.applied.max()
-	id, err := b.cfg.Engine.Append(ctx, batch)
-	switch {
-	case errors.Is(err, engine.ErrRefused):
-		b.cfg.Logger.LogAttrs(ctx, slog.LevelError, "batch refused", slog.String("feature", f.name), slog.Any("err", err))
-		b.endAll(jobs, Outcome{Status: Failed, Sentence: sayFailed})
-	case err != nil:
-		if ctx.Err() == nil {
-			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "batch not taken", slog.String("feature", f.name), slog.Any("err", err))
-		}
-		b.endAll(jobs, Outcome{Status: Unavailable, Sentence: sayStoreAway})
-	default:
-		b.applied.wrote(b.cfg.Engine.Site(), id)
-		b.endAll(jobs, Outcome{Status: OK})
-		ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-		b.applied.wait(ctx, b.cfg.Engine.Site(), id)
-		cancel()
-	}
-}
-
-// clip cuts a sentence to the size that is shown, between characters.
-func clip(sentence string) string {
-	return strings.ToValidUTF8(sentence[:min(len(sentence), plugins.MaxSentenceSize)], "")
-}
-
-func (b *Bus) endAll(jobs []job, o Outcome) {
+func endAll(jobs []*job, o Outcome) {
 	for _, j := range jobs {
-		b.seen.end(j.key, o)
+		j.done(o)
 	}
-}
-
-// changes turns what a feature answered to one event into changes of its state.
-func (b *Bus) changes(ctx context.Context, m plugins.Manifest, j job, o plugins.Outcome) ([]engine.Change, Outcome) {
-	fail := func(err error) ([]engine.Change, Outcome) {
-		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "event failed",
-			slog.String("feature", m.Name), slog.String("event", j.event.Name), slog.String("room", j.event.Room), slog.Any("err", err))
-		return nil, Outcome{Status: Failed, Sentence: sayFailed}
-	}
-	if refusal, ok := errors.AsType[*plugins.Refusal](o.Err); ok {
-		return nil, Outcome{Status: Invalid, Sentence: clip(refusal.Sentence)}
-	}
-	if errors.Is(o.Err, plugins.ErrUnavailable) { // the batch ran out of time before it
-		return nil, Outcome{Status: Unavailable, Sentence: sayFeatureAway}
-	}
-	if o.Err != nil {
-		return fail(o.Err)
-	}
-	if len(o.Mutations) > plugins.MaxMutations {
-		return fail(fmt.Errorf("%d mutations: at most %d are allowed", len(o.Mutations), plugins.MaxMutations))
-	}
-	changes := make([]engine.Change, 0, len(o.Mutations))
-	for _, mu := range o.Mutations {
-		if err := mu.Check(m); err != nil {
-			return fail(err)
-		}
-		field, _ := m.Field(mu.Field)
-		changes = append(changes, engine.Change{
-			Cell: state.Cell{
-				Room: j.event.Room, Feature: m.Name, Field: field.Name, Kind: field.Kind,
-				Value: mu.Value, Removed: mu.Op == plugins.OpUnset,
-			},
-			Delta: mu.Delta,
-			Cap:   field.Cap,
-		})
-	}
-	return changes, Outcome{Status: OK}
 }
 
 // stateFor returns what a feature knows of a room.
@@ -253,6 +279,11 @@ func (b *Bus) stateFor(ctx context.Context, feature, name string) (plugins.State
 	defer r.mu.Unlock()
 	if err := b.awaitLoad(ctx, r); err != nil {
 		return plugins.State{}, err
+	}
+	if p := r.parts[feature]; p != nil {
+		if err := b.awaitPart(ctx, p); err != nil {
+			return plugins.State{}, err
+		}
 	}
 	return r.state.State(feature, nil), nil
 }

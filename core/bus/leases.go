@@ -144,6 +144,17 @@ func (l *leases) live() map[string]beater {
 	return maps.Clone(l.heard)
 }
 
+// sites returns the sites whose binaries beat.
+func (l *leases) sites() map[string]bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sites := map[string]bool{}
+	for _, b := range l.heard {
+		sites[b.site] = true
+	}
+	return sites
+}
+
 // listening notes that from now on every binary that beats is heard.
 func (l *leases) listening() {
 	l.mu.Lock()

@@ -9,6 +9,9 @@ type metrics struct {
 	events         *prometheus.CounterVec
 	renderSeconds  *prometheus.HistogramVec
 	renderFailures *prometheus.CounterVec
+	cellsSent      prometheus.Counter
+	unshown        prometheus.Counter
+	unsent         prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer, b *Bus) *metrics {
@@ -31,5 +34,14 @@ func newMetrics(reg prometheus.Registerer, b *Bus) *metrics {
 		renderFailures: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "presence_render_failures_total", Help: "Views that a feature did not render, or that were refused.",
 		}, []string{"feature"}),
+		cellsSent: f.NewCounter(prometheus.CounterOpts{
+			Name: "presence_board_cells_sent_total", Help: "Painted cells that were sent to a room's pages, however many these are.",
+		}),
+		unshown: f.NewCounter(prometheus.CounterOpts{
+			Name: "presence_signals_unshown_total", Help: "Signals that were not shown since newer ones filled the frame.",
+		}),
+		unsent: f.NewCounter(prometheus.CounterOpts{
+			Name: "presence_signals_unsent_total", Help: "Signals that were dropped before the store had them.",
+		}),
 	}
 }

@@ -12,25 +12,24 @@ import (
 	"github.com/global-presence/presence/plugins/dom"
 )
 
-// Section is one feature's corner of a page.
-type Section struct {
-	Name, Title string
-
-	// HTML holds the feature's fragments as they are now, for one person. What
-	// could not be rendered is as it was shown last, or missing.
-	HTML string
-
-	// Resting is the live element that says so when the feature does not run.
-	Resting string
-}
-
 // viewTimeout is how long a page view waits for features that do not answer; it
 // then shows what was rendered last.
 const viewTimeout = time.Second
 
-// Page returns what a person sees of a room. Its error means that the room's state
-// cannot be had.
-func (b *Bus) Page(ctx context.Context, name string, viewer plugins.Person) ([]Section, error) {
+// Shows reports whether there is a feature of that name.
+func (b *Bus) Shows(feature string) bool { return b.feature(feature) != nil }
+
+// Knows reports whether there is a feature of that name, or was one that may come back:
+// a page that shows it alone may still follow it.
+func (b *Bus) Knows(feature string) bool {
+	s := b.set.Load()
+	return s.byName[feature] != nil || s.gone[feature]
+}
+
+// Page returns what a person sees of a room, of all features or of only one. Its error means that the room's state
+// cannot be had now: the sections have no fragments then, and a page that shows them
+// gets those by its Sync, or when the room is there.
+func (b *Bus) Page(ctx context.Context, name, only string, viewer plugins.Person) ([]Section, error) {
 	if err := state.CheckRoom(name); err != nil {
 		return nil, err
 	}
@@ -38,24 +37,40 @@ func (b *Bus) Page(ctx context.Context, name string, viewer plugins.Person) ([]S
 	defer cancel()
 	r, leave, err := b.look(ctx, name)
 	defer leave()
+	parts := b.partsOf(r, only)
+	sections := make([]Section, len(parts))
 	if err != nil {
-		return nil, err
-	}
-	sections := make([]Section, len(b.order))
-	b.fresh(ctx, r, viewer, func(i int, p *part) {
-		m, known := p.feature.manifest()
-		s := Section{Name: p.feature.name, Title: p.feature.name}
-		if known {
-			s.Title = m.Title
+		for i, p := range parts {
+			p.out.mu.Lock()
+			sections[i] = p.section(nil, nil)
+			p.out.mu.Unlock()
 		}
+		return sections, err
+	}
+	b.fresh(ctx, r, parts, viewer, func(i int, p *part) {
 		p.out.mu.Lock()
-		s.Resting = p.note().html
-		s.HTML = `<div class="corner" id="` + roomCorner(s.Name) + `">` + join(p.out.shown) + `</div>` +
-			`<div class="corner" id="` + ownCorner(s.Name) + `">` + join(p.out.personal[viewer.User].fragments) + `</div>`
+		sections[i] = p.section(p.out.shown, p.out.personal[viewer.User].fragments)
 		p.out.mu.Unlock()
-		sections[i] = s
 	})
 	return sections, nil
+}
+
+// partsOf returns the parts of a room in page order, or only one, if that is there.
+func (b *Bus) partsOf(r *room, only string) []*part {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return b.parts(r, only)
+}
+
+// parts is partsOf while r.mu is held.
+func (b *Bus) parts(r *room, only string) []*part {
+	var parts []*part
+	for _, f := range b.features() {
+		if p := r.parts[f.name]; p != nil && p.feature == f && (only == "" || f.name == only) {
+			parts = append(parts, p)
+		}
+	}
+	return parts
 }
 
 // look enters a room for a short while, in which its parts are rendered, and loads
@@ -72,14 +87,12 @@ func (b *Bus) look(ctx context.Context, name string) (r *room, leave func(), err
 	return r, leave, b.awaitLoad(ctx, r)
 }
 
-// fresh brings every part of a room up to date for a viewer, as far as that can be
-// had, and calls show for each in page order.
-func (b *Bus) fresh(ctx context.Context, r *room, viewer plugins.Person, show func(i int, p *part)) {
-	var parts []*part
+// fresh brings parts of a room up to date for a viewer, as far as that can be had, and
+// calls show for each in their order.
+func (b *Bus) fresh(ctx context.Context, r *room, parts []*part, viewer plugins.Person, show func(i int, p *part)) {
 	r.mu.Lock()
-	for _, name := range b.order {
-		parts = append(parts, r.parts[name])
-		b.kick(r.parts[name]) // all at once, then wait for each
+	for _, p := range parts {
+		b.kick(p) // all at once, then wait for each
 	}
 	for _, p := range parts {
 		_ = b.awaitRender(ctx, p) // what was shown last will do; the failure is in the log
@@ -88,7 +101,7 @@ func (b *Bus) fresh(ctx context.Context, r *room, viewer plugins.Person, show fu
 
 	var wg sync.WaitGroup
 	for _, p := range parts {
-		if m, _ := p.feature.manifest(); m.Personal && !p.out.hasPersonal(viewer) {
+		if p.lacksPersonal(viewer) {
 			wg.Go(func() { _ = b.ensurePersonal(ctx, p, viewer) })
 		}
 	}
@@ -98,39 +111,52 @@ func (b *Bus) fresh(ctx context.Context, r *room, viewer plugins.Person, show fu
 	}
 }
 
-// hasPersonal reports whether what viewer alone sees is there.
-func (s *screen) hasPersonal(viewer plugins.Person) bool {
+// lacksPersonal reports whether viewer alone sees something of p that is not there. Of a
+// feature that has never been up nobody knows; they see it when it is.
+func (p *part) lacksPersonal(viewer plugins.Person) bool {
 	viewer.Session = ""
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	own, ok := s.personal[viewer.User]
-	return ok && own.viewer == viewer
+	p.out.mu.Lock()
+	defer p.out.mu.Unlock()
+	m, known := p.feature.manifest()
+	if !known {
+		p.out.miss(viewer)
+		return false
+	}
+	own, there := p.out.personal[viewer.User]
+	return m.Personal && (!there || own.viewer != viewer)
 }
 
-// Sync brings a page up to date that may have missed something: it shows the
-// fragments whose ids and revisions are in revs. reply is called with what is stale,
-// from another goroutine, within about a second; it must not block.
-func (b *Bus) Sync(name string, viewer plugins.Person, revs map[string]string, reply func(ops ...dom.Operation)) {
+// Sync brings a page up to date that may have missed something: it shows all features,
+// or only one, and of these the fragments whose ids and revisions are in revs. reply is called with what is stale,
+// from another goroutine, within about a second; it must not block. Of a room that
+// cannot be had by then the page keeps what it shows, and gets the rest when the room
+// is there.
+func (b *Bus) Sync(name, only string, viewer plugins.Person, revs map[string]string, reply func(ops ...dom.Operation)) {
 	b.spawn(func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 		defer cancel()
+		b.sayStore(reply)
+		b.sayStyle(revs, reply)
 		r, leave, err := b.look(ctx, name)
 		defer leave()
-		if err != nil {
-			return // the page keeps what it shows; renders reach it once the room is there
-		}
-		if len(revs) > 0 && !b.sameFeatures(revs) {
-			reply(dom.SetProperty("[data-live-message]", "textContent", sayReload))
+		parts := b.closeUp(r, only, revs, reply)
+		if err != nil && b.owe(r, parts, only, viewer, revs, reply) {
+			return
 		}
 		mine := b.byOwner(revs)
-		b.fresh(ctx, r, viewer, func(_ int, p *part) {
+		b.fresh(ctx, r, parts, viewer, func(_ int, p *part) {
 			// Under the lock, so that nothing newer is broadcast between the look and
 			// the answer.
 			p.out.mu.Lock()
 			defer p.out.mu.Unlock()
-			if n := p.note(); revs[n.id] != n.rev {
-				reply(n.morph())
+			if p.feature.isGone() {
+				return
 			}
+			if p.isMissing(revs) {
+				reply(b.insert(p.section(p.out.shown, p.out.personal[viewer.User].fragments), only)...)
+				return
+			}
+			p.sayNote(revs, reply)
 			if stale := p.stale(viewer, mine[p.feature.name]); len(stale) > 0 {
 				reply(stale...)
 			}
@@ -138,25 +164,74 @@ func (b *Bus) Sync(name string, viewer plugins.Person, revs map[string]string, r
 	})
 }
 
-// sayReload is for a page that was open while features came or went.
-const sayReload = "This page has changed. Reload it to see all of it."
-
-// sameFeatures reports whether a page that shows revs has exactly the features that
-// there are, each of which has a note.
-func (b *Bus) sameFeatures(revs map[string]string) bool {
-	notes := 0
-	for id := range revs {
-		if strings.HasPrefix(id, notePrefix) {
-			notes++
-		}
+// owe notes that a viewer is to see parts of a room that is not there yet: what everybody
+// sees reaches them by the first renders, and what they alone see after those. It
+// reports false if the room is there by now.
+func (b *Bus) owe(r *room, parts []*part, only string, viewer plugins.Person, revs map[string]string, reply func(ops ...dom.Operation)) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.loaded {
+		return false
 	}
-	for _, name := range b.order {
-		if _, there := revs[noteID(name)]; !there {
-			return false
+	for _, p := range parts {
+		p.out.mu.Lock()
+		p.out.miss(viewer)
+		switch {
+		case p.feature.isGone():
+		case p.isMissing(revs):
+			reply(b.insert(p.section(nil, nil), only)...)
+		default:
+			p.sayNote(revs, reply)
 		}
+		p.out.mu.Unlock()
 	}
-	return notes == len(b.order)
+	return true
 }
+
+// sayNote tells a page that shows revs p's note and its heading, if it shows others;
+// out.mu is held.
+func (p *part) sayNote(revs map[string]string, reply func(ops ...dom.Operation)) {
+	for _, f := range []fragment{p.heading(), p.note()} {
+		if rev, there := revs[f.id]; rev != f.rev && (there || f.id == noteID(p.feature.name)) {
+			reply(f.morph())
+		}
+	}
+}
+
+// isMissing reports whether a page that shows revs has no section of p's feature. A page
+// tells of the host's own elements first, and has at least the features' style sheet.
+func (p *part) isMissing(revs map[string]string) bool {
+	if _, there := revs[noteID(p.feature.name)]; there {
+		return false
+	}
+	for id := range revs {
+		if id == styleID || strings.HasPrefix(id, notePrefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// closeUp takes the sections off a page that shows revs whose features are not there any
+// more, and returns the parts of a room that it is to show.
+func (b *Bus) closeUp(r *room, only string, revs map[string]string, reply func(ops ...dom.Operation)) []*part {
+	// Under the lock, so that a feature that comes back is not taken off the page.
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id := range revs {
+		if name, isNote := strings.CutPrefix(id, notePrefix); isNote && r.parts[name] == nil && isName(name) {
+			reply(removeEverywhere(name)...)
+		}
+	}
+	parts := b.parts(r, only)
+	if only != "" && len(parts) == 0 {
+		reply(say("", SayGone))
+	}
+	return parts
+}
+
+// isName reports whether a feature may be called so; what a page shows is what it says.
+func isName(name string) bool { return (plugins.Manifest{Name: name, Title: name}).Validate() == nil }
 
 // byOwner sorts the revisions that a page shows by the feature they are of: an id
 // starts with its feature's name and a hyphen. Where the name of one feature begins
@@ -165,9 +240,9 @@ func (b *Bus) byOwner(revs map[string]string) map[string]map[string]string {
 	owned := map[string]map[string]string{}
 	for id, rev := range revs {
 		owner := ""
-		for _, name := range b.order {
-			if strings.HasPrefix(id, name+"-") && len(name) > len(owner) {
-				owner = name
+		for _, f := range b.features() {
+			if strings.HasPrefix(id, f.name+"-") && len(f.name) > len(owner) {
+				owner = f.name
 			}
 		}
 		if owned[owner] == nil {

@@ -35,7 +35,15 @@ type part struct {
 	done      uint64        // the version of the last render that succeeded
 	renderErr error         // of the last render
 
-	out screen
+	// loading is closed when the state of the feature is there, which is loaded anew when
+	// its fields have changed; nil while it is. fields counts these changes.
+	loading chan struct{}
+	fields  int
+
+	directs map[string]*direct // by field
+	board   boardFrames
+
+	out screen // with a lock of its own
 }
 
 // screen is what people see of a part. Its lock is held while a message is put
@@ -47,11 +55,18 @@ type screen struct {
 	shown    []fragment // for everybody, in their order on the page
 	broken   bool       // the feature could not render it the last time
 	noted    string     // the revision of the note that was broadcast last
+	headed   string     // and that of the heading
 	personal map[string]personal
 
 	// missed are the people, by user, who were to see something that could not be
 	// rendered.
-	missed map[string]plugins.Person
+	missed   map[string]plugins.Person
+	retrying bool // they are tried again in a moment
+
+	// renew are the people who see something of their own anew when all of that version
+	// has been rendered, which is the first of another program.
+	renew   []plugins.Person
+	renewed uint64
 }
 
 // fragment is a rendered fragment, checked.
@@ -73,10 +88,10 @@ const maxPersonal = 10_000
 func newPart(r *room, f *feature) *part {
 	p := &part{
 		room: r, feature: f, version: 1, all: true,
-		groups: map[plugins.Change]struct{}{},
-		out:    screen{personal: map[string]personal{}, missed: map[string]plugins.Person{}},
+		groups: map[plugins.Change]struct{}{}, directs: map[string]*direct{},
+		out: screen{personal: map[string]personal{}, missed: map[string]plugins.Person{}},
 	}
-	p.out.noted = p.note().rev
+	p.out.noted, p.out.headed = p.note().rev, p.heading().rev
 	return p
 }
 
@@ -103,8 +118,12 @@ func (p *part) markAll() {
 	p.all = true
 }
 
-// stop ends a render that waits; room.mu is held.
+// stop ends a render and messages that wait; room.mu is held.
 func (p *part) stop() {
+	for _, d := range p.directs {
+		d.stop()
+	}
+	p.board.stop()
 	if p.timer != nil {
 		p.timer.Stop()
 		p.timer = nil
@@ -128,7 +147,7 @@ const retryAfter = time.Second
 // the last render is a frame ago, else at the end of the frame. p.room.mu is held.
 func (b *Bus) kick(p *part) {
 	r := p.room
-	if !p.dirty() || p.rendering || p.timer != nil || !r.loaded || r.closed || r.sessions+r.views == 0 || !p.feature.isUp() {
+	if !p.dirty() || p.rendering || p.timer != nil || p.loading != nil || !r.loaded || r.closed || r.sessions+r.views == 0 || !p.feature.isUp() {
 		return
 	}
 	pause := b.cfg.Frame
@@ -148,7 +167,7 @@ func (b *Bus) kick(p *part) {
 			return // stopped
 		}
 		p.timer = nil
-		if r.closed || !p.feature.isUp() {
+		if r.closed || !p.feature.isUp() || p.loading != nil {
 			p.end()
 			return
 		}
@@ -169,6 +188,12 @@ func (b *Bus) awaitRender(ctx context.Context, p *part) error {
 		}
 		if p.renderErr != nil && time.Since(p.began) < retryAfter {
 			return p.renderErr
+		}
+		if p.loading != nil {
+			if err := b.awaitPart(ctx, p); err != nil {
+				return err
+			}
+			continue
 		}
 		b.kick(p)
 		next := p.next

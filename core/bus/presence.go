@@ -44,6 +44,24 @@ func (j *joins) set(s seat, p plugins.Person, in bool) {
 	}
 }
 
+// byRoom returns who is in which room.
+func (j *joins) byRoom() map[string][]plugins.Person {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	rooms := map[string][]plugins.Person{}
+	for s, p := range j.here {
+		rooms[s.room] = append(rooms[s.room], p)
+	}
+	return rooms
+}
+
+// person returns who sits at s.
+func (j *joins) person(s seat) plugins.Person {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.here[s]
+}
+
 // take returns up to joinBatch changes to write, and which seats they are.
 func (j *joins) take(binary string) (changes []engine.Change, seats []seat) {
 	j.mu.Lock()
@@ -81,17 +99,33 @@ func (b *Bus) Join(room string, p plugins.Person) error {
 	}
 	b.hold(room, +1)
 	b.joins.set(seat{room, p.Session}, p, true)
+	b.announce(room, p, "joined-", func(m plugins.Manifest) string { return m.Joins })
 	return nil
 }
 
 // Leave takes a session out of a room.
 func (b *Bus) Leave(room, session string) {
+	p := b.joins.person(seat{room, session})
 	b.joins.set(seat{room, session}, plugins.Person{}, false)
 	b.hold(room, -1)
+	b.announce(room, p, "left-", func(m plugins.Manifest) string { return m.Leaves })
+}
+
+// announce has the event happen that each feature's manifest names for somebody who has come
+// or gone. It waits for nobody, and nobody for what becomes of it.
+func (b *Bus) announce(room string, p plugins.Person, id string, name func(plugins.Manifest) string) {
+	for _, f := range b.features() {
+		if m, _ := f.manifest(); name(m) != "" && f.isUp() {
+			now := time.Now()
+			b.enqueue(f, &job{at: now, done: func(Outcome) {}, event: plugins.Event{
+				ID: id + p.Session, Name: name(m), Room: room, Person: p, Time: now.UTC().Truncate(time.Millisecond),
+			}}, false)
+		}
+	}
 }
 
 // keepPresence writes joins, leaves and beats to the log until ctx ends. What the
-// engine does not take is written with the next beat.
+// engine does not take is written with the next beat, or as soon as the store is back.
 func (b *Bus) keepPresence(ctx context.Context) {
 	tick := time.NewTicker(b.cfg.Beat)
 	defer tick.Stop()
@@ -104,7 +138,7 @@ func (b *Bus) keepPresence(ctx context.Context) {
 		case <-tick.C:
 			beats = true
 		case <-b.hurry:
-			beats = b.beats == 0
+			beats = b.beats == 0 || !b.unwritten.IsZero()
 		case <-b.joins.wake:
 			beats = false
 		}
@@ -124,7 +158,9 @@ func (b *Bus) writePresence(ctx context.Context, beats bool) {
 		if beats {
 			batch.Beat = b.nextBeat(began)
 		}
+		b.store.writing.Store(&began)
 		id, err := b.cfg.Engine.Append(ctx, batch)
+		b.store.writing.Store(nil)
 		if err != nil {
 			b.joins.again(seats)
 			if ctx.Err() == nil && b.unwritten.IsZero() {

@@ -114,7 +114,7 @@ func TestBus_unload(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 100 {
-			if _, err := n.Page(context.Background(), fmt.Sprint("room-", i), person("ann")); err != nil {
+			if _, err := n.Page(context.Background(), fmt.Sprint("room-", i), "", person("ann")); err != nil {
 				t.Fatal(err)
 			}
 		}

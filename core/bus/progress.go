@@ -66,6 +66,14 @@ func (p *progress) waitAll(ctx context.Context, site string) {
 	p.wait(ctx, site, id)
 }
 
+// reading returns how far a site's log has been merged.
+func (p *progress) reading(site string) (id state.ID, known bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	id, known = p.at[site]
+	return id, known
+}
+
 // max returns the highest stamp that was merged or loaded, of any site.
 func (p *progress) max() state.ID {
 	p.mu.Lock()

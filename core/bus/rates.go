@@ -1,7 +1,8 @@
 package bus
 
 import (
-	"cmp"
+	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,11 +26,10 @@ func newRates() *rates {
 	return &rates{now: map[string]*rate.Limiter{}, turned: time.Now()}
 }
 
-// take spends one event of type e from a user's budget. It returns 0, or how long
-// to wait.
-func (r *rates) take(user, target string, e plugins.EventType) time.Duration {
-	perSecond := cmp.Or(e.Rate, 10)
-	burst := cmp.Or(e.Burst, max(1, int(2*perSecond)))
+// take spends an event of type e, which counts as cost, from a user's budget. It
+// returns 0, or how long to wait; ever is false if no wait is long enough.
+func (r *rates) take(user, target string, e plugins.EventType, cost int) (wait time.Duration, ever bool) {
+	perSecond, burst := e.Limits()
 	key := user + " " + target
 
 	r.mu.Lock()
@@ -38,17 +38,30 @@ func (r *rates) take(user, target string, e plugins.EventType) time.Duration {
 	}
 	l := r.now[key]
 	if l == nil {
-		if l = r.old[key]; l == nil || l.Limit() != rate.Limit(perSecond) || l.Burst() != burst {
-			l = rate.NewLimiter(rate.Limit(perSecond), burst)
-		}
-		r.now[key] = l
+		l = r.old[key]
 	}
+	if l == nil || l.Limit() != rate.Limit(perSecond) || l.Burst() != burst { // or another version of the feature has others
+		l = rate.NewLimiter(rate.Limit(perSecond), burst)
+	}
+	r.now[key] = l
 	r.mu.Unlock()
 
-	res := l.Reserve()
-	wait := res.Delay()
-	if wait > 0 {
-		res.Cancel()
+	now := time.Now()
+	res := l.ReserveN(now, cost)
+	if !res.OK() {
+		return 0, false
 	}
-	return wait
+	if wait = res.DelayFrom(now); wait > 0 {
+		res.CancelAt(now)
+	}
+	return wait, true
+}
+
+// drop forgets the budgets of all users for a feature's events.
+func (r *rates) drop(feature string) {
+	of := func(key string, _ *rate.Limiter) bool { return strings.Contains(key, " "+feature+"#") }
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.now, of)
+	maps.DeleteFunc(r.old, of)
 }

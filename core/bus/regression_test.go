@@ -240,27 +240,42 @@ func TestBus_FeatureChanged_personal(t *testing.T) {
 	})
 }
 
-// TestBus_Sync_features: a page that was open while features came or went is told.
-func TestBus_Sync_features(t *testing.T) {
+// TestBus_FeatureChanged_first: somebody whose page is there before a feature has ever
+// been up sees what is theirs alone when it is.
+func TestBus_FeatureChanged_first(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := startNode(t, startEngine(t, memory.Config{}))
-		for name, tc := range map[string]struct {
-			revs map[string]string
-			told bool
-		}{
-			"the same":    {map[string]string{"page_rest-demo": "x"}, false},
-			"one came":    {map[string]string{"page_rest-other": "x"}, true},
-			"one went":    {map[string]string{"page_rest-demo": "x", "page_rest-other": "x"}, true},
-			"no elements": {nil, false},
-		} {
-			told := false
-			for _, op := range n.sync(person("ann"), tc.revs) {
-				told = told || op.Selector() == "[data-live-message]"
+		late := &demo{render: func(_ context.Context, v plugins.View) ([]plugins.Fragment, error) {
+			if !v.Personal() {
+				return nil, nil
 			}
-			if told != tc.told {
-				t.Errorf("%s: told %v, want %v", name, told, tc.told)
+			return []plugins.Fragment{{
+				ID: "late-own", HTML: `<p id="late-own">for ` + v.Viewer.User + `</p>`, Audience: plugins.Audience{User: v.Viewer.User},
+			}}, nil
+		}}
+		n := &node{wall: &wall{}}
+		b, err := bus.New(bus.Config{
+			Engine: startEngine(t, memory.Config{}), Broadcaster: n.wall, Region: "lhr",
+			Features: []bus.Feature{{Name: "late", Carrier: late}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Bus = b
+		running(t, b.Run)
+		settle()
+		if err := n.Join("home", person("ann")); err != nil {
+			t.Fatal(err)
+		}
+		n.sync(person("ann"), nil)
+		n.wall.take()
+		n.FeatureChanged(plugins.Status{Name: "late", Up: true, Manifest: plugins.Manifest{Name: "late", Title: "Late", Personal: true}})
+		settle()
+		for _, m := range n.wall.take() {
+			if m.audience.User == "ann" && strings.Contains(strip(last([]message{m}, "#page_own-late")), ">for ann<") {
+				return
 			}
 		}
+		t.Error("ann was not shown what is hers when the feature came up")
 	})
 }
 
@@ -279,7 +294,7 @@ func TestBus_unload_rendering(t *testing.T) {
 			return fs, err
 		})
 		for _, room := range []string{"home", "other"} { // the first gives up after a second
-			if _, err := n.Page(t.Context(), room, person("ann")); err != nil {
+			if _, err := n.Page(t.Context(), room, "", person("ann")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -338,7 +353,7 @@ func TestBus_FeatureChanged_atOnce(t *testing.T) {
 		wg.Wait()
 		settle()
 		for i := range rooms {
-			sections, err := b.Page(t.Context(), fmt.Sprint("room", i), person("ann"))
+			sections, err := b.Page(t.Context(), fmt.Sprint("room", i), "", person("ann"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -394,4 +409,50 @@ func (p poisoned) Handle(ctx context.Context, events []plugins.Event, states map
 		}
 	}
 	return p.Carrier.Handle(ctx, events, states)
+}
+
+// TestBus_personal_retried: what one person alone sees is tried again when it could not
+// be rendered, also in a room in which nothing changes any more.
+func TestBus_personal_retried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slow atomic.Bool
+		own := &demo{render: func(_ context.Context, v plugins.View) ([]plugins.Fragment, error) {
+			if !v.Personal() {
+				return nil, nil
+			}
+			if slow.Load() {
+				return nil, fmt.Errorf("%w: %w", plugins.ErrUnavailable, context.DeadlineExceeded)
+			}
+			return []plugins.Fragment{{
+				ID: "own-name", HTML: `<p id="own-name">for ` + v.Viewer.User + `</p>`, Audience: plugins.Audience{User: v.Viewer.User},
+			}}, nil
+		}}
+		n := &node{wall: &wall{}}
+		b, err := bus.New(bus.Config{
+			Engine: startEngine(t, memory.Config{}), Broadcaster: n.wall, Region: "lhr",
+			Features: []bus.Feature{{Name: "own", Carrier: own}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Bus = b
+		running(t, b.Run)
+		n.FeatureChanged(plugins.Status{Name: "own", Up: true, Manifest: plugins.Manifest{Name: "own", Title: "Own", Personal: true}})
+		settle()
+		if err := n.Join("home", person("ann")); err != nil {
+			t.Fatal(err)
+		}
+		slow.Store(true)
+		n.sync(person("ann"), nil)
+		time.Sleep(3 * time.Second) // it is tried, and fails again
+		n.wall.take()
+		slow.Store(false)
+		time.Sleep(2 * time.Second)
+		for _, m := range n.wall.take() {
+			if m.audience.User == "ann" && strings.Contains(strip(last([]message{m}, "#page_own-own")), ">for ann<") {
+				return
+			}
+		}
+		t.Error("ann was not shown what is hers")
+	})
 }

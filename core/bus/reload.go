@@ -2,10 +2,9 @@ package bus
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
+	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/state"
 )
 
@@ -22,7 +21,7 @@ func (b *Bus) reloadRooms(site string) {
 			continue
 		}
 		r.mu.Lock()
-		r.miss(map[string]bool{site: true})
+		b.miss(r, map[string]bool{site: true})
 		begin := !r.reloading && !r.closed
 		r.reloading = true
 		r.mu.Unlock()
@@ -32,12 +31,21 @@ func (b *Bus) reloadRooms(site string) {
 	}
 }
 
-// miss notes sites whose cells are to be loaded again; r.mu is held.
-func (r *room) miss(sites map[string]bool) {
+// miss notes sites whose cells are to be loaded again; r.mu is held. Until then the room
+// is no further in their logs than it was, whatever comes.
+func (b *Bus) miss(r *room, sites map[string]bool) {
 	if r.missed == nil {
 		r.missed = map[string]bool{}
 	}
-	maps.Copy(r.missed, sites)
+	if r.floor == nil {
+		r.floor = engine.Positions{}
+	}
+	for site := range sites {
+		r.missed[site] = true
+		if _, known := r.floor[site]; !known {
+			r.floor[site], _ = b.position(r, site)
+		}
+	}
 }
 
 // reload loads a room until nothing is missed.
@@ -64,13 +72,13 @@ func (b *Bus) reload(ctx context.Context, r *room) {
 				return
 			}
 		}
-		missed, target := r.missed, r.state
+		missed := r.missed
 		r.missed = nil
 		r.mu.Unlock()
 		cells, at, err := b.cfg.Engine.Load(ctx, r.name)
 		if err != nil {
 			r.mu.Lock()
-			r.miss(missed)
+			b.miss(r, missed)
 			r.mu.Unlock()
 			if !sleep(ctx, wait) {
 				return
@@ -80,14 +88,13 @@ func (b *Bus) reload(ctx context.Context, r *room) {
 		}
 		wait = 100 * time.Millisecond
 		b.applied.saw(cells)
-		b.touch(r, func() (changed []state.Change) {
-			if r.state != target { // the schema changed meanwhile
-				r.miss(missed)
-				return nil
-			}
+		b.touch(r, func() []state.Change {
+			changed := r.state.Reset(missed, at, cells)
+			r.holds(at)
 			for site := range missed {
-				own := slices.DeleteFunc(slices.Clone(cells), func(c state.Cell) bool { return c.Stamp.Site != site })
-				changed = append(changed, r.state.Reset(site, at[site], own)...)
+				if !r.missed[site] { // not again meanwhile
+					delete(r.floor, site)
+				}
 			}
 			return changed
 		})

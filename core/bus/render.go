@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/global-presence/presence/plugins"
@@ -122,15 +123,41 @@ func (b *Bus) showMissed(ctx context.Context, p *part) {
 	missed := slices.Collect(maps.Values(s.missed))
 	clear(s.missed)
 	s.mu.Unlock()
+	if m, _ := p.feature.manifest(); !m.Personal {
+		return
+	}
 	for _, viewer := range missed {
 		if b.ensurePersonal(ctx, p, viewer) != nil {
 			continue // it is noted again
 		}
 		s.mu.Lock()
 		own := join(s.personal[viewer.User].fragments)
-		b.broadcast(p.room.name, plugins.Audience{User: viewer.User}, ops(dom.MorphChildren("#"+ownCorner(p.feature.name), own)))
+		b.broadcast(p, plugins.Audience{User: viewer.User}, ops(dom.MorphChildren("#"+ownCorner(p.feature.name), own)))
 		s.mu.Unlock()
 	}
+}
+
+// retryMissed sees to it that people who miss something are shown it although p is not
+// rendered again by itself: nothing need ever change in its room. One that does not run
+// is rendered when it does. out.mu is held.
+func (b *Bus) retryMissed(p *part) {
+	if p.out.retrying || !p.feature.isUp() {
+		return
+	}
+	p.out.retrying = b.spawn(func(ctx context.Context) {
+		if !sleep(ctx, retryAfter) {
+			return
+		}
+		p.out.mu.Lock()
+		p.out.retrying = false
+		p.out.mu.Unlock()
+		p.room.mu.Lock()
+		idle := p.room.closed || p.room.sessions+p.room.views == 0
+		p.room.mu.Unlock()
+		if !idle {
+			b.showMissed(ctx, p)
+		}
+	})
 }
 
 // noteRender says in p's corner whether it can be shown.
@@ -141,11 +168,15 @@ func (b *Bus) noteRender(p *part, err error) {
 	b.tellNote(p)
 }
 
-// tellNote broadcasts p's note if it is news; out.mu is held.
+// tellNote broadcasts p's note and its heading if they are news; out.mu is held.
 func (b *Bus) tellNote(p *part) {
+	if h := p.heading(); h.rev != p.out.headed {
+		p.out.headed = h.rev
+		b.showWhole(p, plugins.Audience{}, []string{h.id}, ops(h.morph()))
+	}
 	if n := p.note(); n.rev != p.out.noted {
 		p.out.noted = n.rev
-		b.broadcast(p.room.name, plugins.Audience{}, ops(n.morph()))
+		b.showWhole(p, plugins.Audience{}, []string{n.id}, ops(n.morph()))
 	}
 }
 
@@ -153,15 +184,20 @@ func (b *Bus) tellNote(p *part) {
 func (b *Bus) call(ctx context.Context, f *feature, v plugins.View) ([]plugins.Fragment, error) {
 	began := time.Now()
 	fragments, err := f.carrier.Render(ctx, v)
+	if f.isGone() { // no series and no complaint of it any more
+		return nil, fmt.Errorf("render %s in %q: %w", f.name, v.Room, plugins.ErrUnavailable)
+	}
 	b.metrics.renderSeconds.WithLabelValues(f.name).Observe(time.Since(began).Seconds())
 	if err == nil {
 		err = markup.Fragments(f.name, fragments)
 	}
 	if err != nil {
 		b.metrics.renderFailures.WithLabelValues(f.name).Inc()
-		if ctx.Err() == nil && f.complains(err) {
-			b.cfg.Logger.LogAttrs(ctx, failureLevel(err), "feature not rendered",
-				slog.String("feature", f.name), slog.String("room", v.Room), slog.Any("err", err))
+		if ctx.Err() == nil && f.unrendered.isNews(err) {
+			if unsaid, ok := f.complaints.take(failureLevel(err)); ok {
+				b.cfg.Logger.LogAttrs(ctx, failureLevel(err), "feature not rendered",
+					slog.String("feature", f.name), slog.String("room", v.Room), slog.Any("err", brief(err)), unsaid)
+			}
 		}
 		return nil, fmt.Errorf("render %s in %q: %w", f.name, v.Room, err)
 	}
@@ -191,12 +227,19 @@ func (b *Bus) publish(job renderJob, rendered []plugins.Fragment, full, complete
 	if full {
 		clear(s.personal) // everything may have changed for everybody
 	}
+	if full && job.version >= s.renewed {
+		for _, viewer := range s.renew {
+			s.miss(viewer)
+		}
+		s.renew = nil
+	}
 	gone := map[string]bool{} // users whose fragments are not to be kept
 	for _, c := range job.groups {
 		gone[c.Group] = true
 	}
 
 	var ops []dom.Operation
+	var whole []string // ids of the fragments that ops show as a whole
 	var all []fragment
 	for _, f := range rendered {
 		shown := newFragment(f)
@@ -221,18 +264,23 @@ func (b *Bus) publish(job renderJob, rendered []plugins.Fragment, full, complete
 			ops = append(ops, dom.SetAttribute("#"+shown.id, revAttribute, shown.rev))
 		} else {
 			ops = append(ops, shown.morph())
+			whole = append(whole, shown.id)
 		}
 	}
 	if full {
 		if !sameIDs(s.shown, all) { // one came, went or moved
 			ops = []dom.Operation{dom.MorphChildren("#"+roomCorner(p.feature.name), join(all))}
+			whole = nil
 		}
 		s.shown = all
 	}
 	for user := range gone {
 		delete(s.personal, user)
 	}
-	b.broadcast(p.room.name, plugins.Audience{}, ops)
+	if len(whole) < len(ops) {
+		whole = nil
+	}
+	b.showWhole(p, plugins.Audience{}, whole, ops)
 	return unplaced
 }
 
@@ -251,7 +299,7 @@ func (b *Bus) publishPersonal(p *part, f plugins.Fragment, shown fragment) {
 			}
 		}
 	}
-	b.broadcast(p.room.name, f.Audience, []dom.Operation{shown.morph()})
+	b.showWhole(p, f.Audience, []string{shown.id}, ops(shown.morph()))
 }
 
 // ensurePersonal sees to it that what viewer alone sees of p is in p.out. If that
@@ -260,23 +308,34 @@ func (b *Bus) ensurePersonal(ctx context.Context, p *part, viewer plugins.Person
 	viewer.Session = ""
 	defer func() {
 		if err != nil {
+			p.out.mu.Lock()
 			p.out.miss(viewer)
+			b.retryMissed(p)
+			p.out.mu.Unlock()
 		}
 	}()
 	for {
 		p.out.mu.Lock()
 		own, ok := p.out.personal[viewer.User]
-		p.out.mu.Unlock()
-		if ok && own.viewer == viewer {
-			return nil
+		up := p.feature.isUp()
+		if !up { // under the lock, so that what it renders when it is up finds them noted
+			p.out.miss(viewer)
 		}
-		if !p.feature.isUp() {
+		p.out.mu.Unlock()
+		switch {
+		case ok && own.viewer == viewer:
+			return nil
+		case !up:
 			return plugins.ErrUnavailable
 		}
 		p.room.mu.Lock()
+		err := b.awaitPart(ctx, p)
 		state := p.room.state.State(p.feature.name, []string{viewer.User})
 		version := p.version
 		p.room.mu.Unlock()
+		if err != nil {
+			return err
+		}
 		rendered, err := b.call(ctx, p.feature, plugins.View{Feature: p.feature.name, Room: p.room.name, State: state, Viewer: viewer})
 		if err != nil {
 			return err
@@ -288,12 +347,18 @@ func (b *Bus) ensurePersonal(ctx context.Context, p *part, viewer plugins.Person
 	}
 }
 
+// miss notes that viewer has not seen what they were to; s.mu is held.
 func (s *screen) miss(viewer plugins.Person) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	viewer.Session = ""
 	if len(s.missed) < maxPersonal {
 		s.missed[viewer.User] = viewer
 	}
+}
+
+// forget drops what single people see; s.mu is held.
+func (s *screen) forget() {
+	clear(s.personal)
+	clear(s.missed)
 }
 
 // keepPersonal stores what viewer sees, unless something newer was published since
@@ -324,7 +389,28 @@ func (s *screen) keepPersonal(version uint64, viewer plugins.Person, rendered []
 	return true, nil
 }
 
-func (b *Bus) broadcast(room string, a plugins.Audience, ops []dom.Operation) {
+// broadcast sends operations of a part to those in its room whom a names; out.mu is
+// held. Of a feature that was removed nothing is to be seen any more.
+func (b *Bus) broadcast(p *part, a plugins.Audience, ops []dom.Operation) {
+	b.showWhole(p, a, nil, ops)
+}
+
+// showWhole is broadcast for operations that show the fragments of these ids as a whole and
+// change nothing else: what showed the same ones before is worthless then. With no ids
+// that is not so.
+func (b *Bus) showWhole(p *part, a plugins.Audience, ids []string, ops []dom.Operation) {
+	if !p.feature.isGone() {
+		b.sendKeyed(p.room.name, p.feature.name, a, strings.Join(ids, " "), ops)
+	}
+}
+
+// send sends operations of a feature, or of the host if that is "", to those in a room
+// whom a names.
+func (b *Bus) send(room, feature string, a plugins.Audience, ops []dom.Operation) {
+	b.sendKeyed(room, feature, a, "", ops)
+}
+
+func (b *Bus) sendKeyed(room, feature string, a plugins.Audience, key string, ops []dom.Operation) {
 	if len(ops) == 0 {
 		return
 	}
@@ -333,5 +419,5 @@ func (b *Bus) broadcast(room string, a plugins.Audience, ops []dom.Operation) {
 		b.cfg.Logger.LogAttrs(context.Background(), slog.LevelError, "operations not encoded", slog.String("room", room), slog.Any("err", err))
 		return
 	}
-	b.cfg.Broadcaster.Broadcast(room, a, message)
+	b.cfg.Broadcaster.Broadcast(room, feature, a, key, message)
 }

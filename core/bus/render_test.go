@@ -87,7 +87,7 @@ func revsOf(html string) map[string]string {
 func (n *node) sync(viewer plugins.Person, revs map[string]string) []dom.Operation {
 	var mu sync.Mutex
 	var all []dom.Operation
-	n.Sync("home", viewer, revs, func(ops ...dom.Operation) {
+	n.Sync("home", "", viewer, revs, func(ops ...dom.Operation) {
 		mu.Lock()
 		defer mu.Unlock()
 		all = append(all, ops...)
@@ -103,7 +103,7 @@ func (n *node) sync(viewer plugins.Person, revs map[string]string) []dom.Operati
 func TestBus_Sync_cache(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startNode(t, startEngine(t, memory.Config{}))
-		sections, err := n.Page(context.Background(), "home", person("ann"))
+		sections, err := n.Page(context.Background(), "home", "", person("ann"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestBus_Sync_cache(t *testing.T) {
 		before := n.demo.renders()
 		var stale atomic.Int32
 		for range 1000 {
-			n.Sync("home", person("ann"), old, func(ops ...dom.Operation) {
+			n.Sync("home", "", person("ann"), old, func(ops ...dom.Operation) {
 				if len(ops) == 1 && ops[0].Selector() == "#demo-count" && strings.Contains(ops[0].HTML(), ">7<") {
 					stale.Add(1)
 				} else {
@@ -279,7 +279,7 @@ func TestBus_Page_deadFeature(t *testing.T) {
 			err := b.Ready()
 			return err != nil && err.Error() == "features not up yet: demo"
 		})
-		sections, err := b.Page(context.Background(), "home", person("ann"))
+		sections, err := b.Page(context.Background(), "home", "", person("ann"))
 		if err != nil || len(sections) != 1 || !strings.Contains(sections[0].Resting, "Resting") {
 			t.Errorf("Page = %+v, %v; want one resting section", sections, err)
 		}
@@ -369,6 +369,42 @@ func TestBus_render_patch(t *testing.T) {
 		}
 		if d := cmp.Diff(want, messages[0].ops); d != "" {
 			t.Errorf("operations (-want +got):\n%s", d)
+		}
+	})
+}
+
+// TestBus_render_key: a fragment that is sent as a whole says so, as the same every
+// time, so that a page that lags may go without those before it; a patch does not.
+func TestBus_render_key(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, startEngine(t, memory.Config{}))
+		if err := n.Join("home", person("ann")); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		keys := func() (all []string) {
+			for _, m := range n.wall.take() {
+				all = append(all, m.key)
+			}
+			return all
+		}
+		keys()
+		for i := range 2 {
+			n.do(t, request(fmt.Sprint("e", i), "1"))
+			settle()
+		}
+		if diff := cmp.Diff([]string{"demo-count", "demo-count"}, keys()); diff != "" {
+			t.Errorf("keys of the count (-want +got):\n%s", diff)
+		}
+		n.demo.setRender(func(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
+			fragments, err := show(ctx, v)
+			fragments[0].Patch = []dom.Operation{dom.SetAttribute("#demo-count", "class", "new")}
+			return fragments, err
+		})
+		n.do(t, request("e2", "1"))
+		settle()
+		if diff := cmp.Diff([]string{""}, keys()); diff != "" {
+			t.Errorf("key of a patch (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/state"
 )
 
@@ -18,15 +19,18 @@ type room struct {
 
 	mu       sync.Mutex
 	state    *state.Room      // merged from the moment the room exists
-	parts    map[string]*part // by feature
+	parts    map[string]*part // by feature; one may be missing that is just being added or removed
 	sessions int              // sockets here that follow it
 	views    int              // page views in progress
 	used     time.Time
 	closed   bool // it was unloaded; get a new one
 
 	loaded  bool
-	loading chan struct{} // closed when a load ends; nil when none is under way
-	loadErr error         // of the last load
+	count   uint64           // of the states of rooms, this one's; in the high half of Board.Paints
+	at      engine.Positions // up to where the logs are contained by what was loaded
+	floor   engine.Positions // of sites whose log was missed in part: where that began
+	loading chan struct{}    // closed when a load ends; nil when none is under way
+	loadErr error            // of the last load
 
 	missed    map[string]bool // sites whose cells are to be loaded again
 	reloading bool            // that is under way
@@ -55,9 +59,9 @@ func (b *Bus) enter(name string) *room {
 		b.mu.Lock()
 		r := b.rooms[name]
 		if r == nil {
-			r = &room{name: name, state: b.freshState(b.schema), parts: map[string]*part{}}
-			for _, f := range b.order {
-				r.parts[f] = newPart(r, b.features[f])
+			r = &room{name: name, count: b.counts.Add(1), state: b.freshState(b.schema), parts: map[string]*part{}}
+			for _, f := range b.features() {
+				r.parts[f.name] = newPart(r, f)
 			}
 			b.rooms[name] = r
 		}
@@ -91,24 +95,22 @@ func (b *Bus) startLoad(r *room) {
 	}
 	loading := make(chan struct{})
 	r.loading = loading
-	target := r.state
 	ok := b.spawn(func(ctx context.Context) {
 		defer close(loading)
-		cells, _, err := b.cfg.Engine.Load(ctx, r.name)
-		if err != nil && ctx.Err() == nil {
+		cells, at, err := b.cfg.Engine.Load(ctx, r.name)
+		if err != nil && ctx.Err() == nil && b.unloaded.isNews(err) {
 			b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "room not loaded", slog.String("room", r.name), slog.Any("err", err))
 		}
 		b.touch(r, func() []state.Change {
-			if r.state != target {
-				return nil // the schema changed meanwhile; another load is under way
-			}
 			r.loading, r.loadErr = nil, err
 			if err != nil {
 				return nil
 			}
 			r.loaded = true
 			b.applied.saw(cells)
-			return r.state.Merge(cells...)
+			changed := r.state.Merge(cells...)
+			r.holds(at)
+			return slices.DeleteFunc(changed, func(c state.Change) bool { return len(c.Cells) > 0 })
 		})
 	})
 	if !ok {
@@ -150,7 +152,11 @@ func (b *Bus) touch(r *room, change func() []state.Change) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range change() {
-		if p := r.parts[c.Feature]; p != nil {
+		switch p := r.parts[c.Feature]; {
+		case p == nil:
+		case len(c.Cells) > 0:
+			b.boardChanged(p, c.Cells)
+		default:
 			p.mark(c.Change)
 		}
 	}
@@ -169,56 +175,94 @@ func (b *Bus) hold(name string, n int) {
 	}
 }
 
-// renewRooms gives the rooms in memory a state of the present schema and loads
-// them again.
-func (b *Bus) renewRooms() {
-	b.mu.Lock()
-	schema := b.schema
-	b.mu.Unlock()
+// stopRooms ends the messages that wait for their moment.
+func (b *Bus) stopRooms() {
 	for _, r := range b.loadedRooms() {
-		b.touch(r, func() []state.Change {
-			r.state, r.loaded, r.loading = b.freshState(schema), false, nil
-			for _, p := range r.parts {
-				p.markAll()
-			}
-			b.startLoad(r)
-			return nil
-		})
+		r.mu.Lock()
+		for _, p := range r.parts {
+			p.stop()
+		}
+		r.mu.Unlock()
 	}
+}
+
+// holds notes that all that the logs say up to these positions is merged; r.mu is held.
+func (r *room) holds(at engine.Positions) {
+	if r.at == nil {
+		r.at = engine.Positions{}
+	}
+	for site, id := range at {
+		if id.Compare(r.at[site]) > 0 {
+			r.at[site] = id
+		}
+	}
+}
+
+// position returns up to where a site's log is merged into the room; known is false for
+// one that has no log. r.mu is held.
+func (b *Bus) position(r *room, site string) (id state.ID, known bool) {
+	if id, missed := r.floor[site]; missed {
+		return id, true
+	}
+	id, known = b.applied.reading(site)
+	if loaded, there := r.at[site]; there && loaded.Compare(id) > 0 {
+		id = loaded
+	}
+	return id, known || r.at != nil && !r.at[site].IsZero()
 }
 
 // idle reports whether nobody looks at r and nothing is under way that a room of
 // the same name could be overtaken by; r.mu is held.
 func (r *room) idle() bool {
 	for _, p := range r.parts {
-		if p.rendering {
+		if p.rendering || p.loading != nil {
 			return false
 		}
 	}
 	return r.sessions == 0 && r.views == 0 && r.loading == nil
 }
 
+// maxIdleBoards is how many bytes the boards of rooms that nobody looks at may take.
+const maxIdleBoards = 64 << 20
+
+// boardBytes returns how much memory the room's boards take; r.mu is held.
+func (r *room) boardBytes() int {
+	n := 0
+	for name := range r.parts {
+		if g := r.state.Grid(name); g != nil {
+			n += g.Bytes() + r.parts[name].board.answered
+		}
+	}
+	return n
+}
+
 // tendRooms drops rooms that nobody looks at, those idle for long and the idlest
-// ones when there are too many, and tries again to load those that somebody does
-// look at.
+// ones when there are too many or their boards too large, and tries again to load those that somebody does
+// look at. While the store is away, what was loaded stays however long it is idle:
+// it could not be loaded again.
 func (b *Bus) tendRooms() {
 	type idle struct {
 		r    *room
 		used time.Time
+		keep bool
+		size int // of its boards
 	}
 	var idles []idle
+	away := b.store.isAway()
 	for _, r := range b.loadedRooms() {
 		r.mu.Lock()
 		if r.idle() {
-			idles = append(idles, idle{r, r.used})
+			idles = append(idles, idle{r, r.used, away && r.loaded, r.boardBytes()})
 		} else {
 			b.startLoad(r)
 		}
 		r.mu.Unlock()
 	}
 	slices.SortFunc(idles, func(a, b idle) int { return b.used.Compare(a.used) })
+	size := 0
 	for i, x := range idles {
-		if i < b.cfg.MaxIdleRooms && time.Since(x.used) < b.cfg.RoomIdle {
+		size += x.size
+		if i < b.cfg.MaxIdleRooms && size <= maxIdleBoards && (x.keep || time.Since(x.used) < b.cfg.RoomIdle) {
 			continue
 		}
 		b.unload(x.r, func() bool { return x.r.used.Equal(x.used) })

@@ -8,7 +8,6 @@ import (
 
 	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/state"
-	"github.com/global-presence/presence/plugins"
 )
 
 // tail merges what the logs say, until ctx ends.
@@ -80,7 +79,7 @@ func before(id state.ID, d time.Duration) state.ID {
 // ends returns where the logs end, as soon as the store tells; nil when ctx ends.
 func (b *Bus) ends(ctx context.Context) engine.Positions {
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		_, ends, err := b.cfg.Engine.Load(ctx, plugins.Home)
+		_, ends, err := b.cfg.Engine.Load(ctx, engine.Nowhere)
 		if err == nil {
 			return ends
 		}
@@ -163,7 +162,8 @@ func (b *Bus) merge(ds []engine.Delivery) {
 			b.leases.note(d.ID, now)
 		}
 	}
-	cells := map[string][]state.Cell{} // by room
+	cells := map[string][]state.Cell{}    // by room
+	events := map[string]map[string]int{} // by site and room
 	for _, d := range ds {
 		if d.Gap {
 			b.cfg.Logger.LogAttrs(context.Background(), slog.LevelInfo, "log may have been missed in part, loading rooms again", slog.String("site", d.Site))
@@ -180,15 +180,46 @@ func (b *Bus) merge(ds []engine.Delivery) {
 		for _, c := range d.Cells {
 			cells[c.Room] = append(cells[c.Room], c)
 		}
+		countEvents(events, d.Entry)
 	}
 	for name, cs := range cells {
 		if r := b.loadedRoom(name); r != nil {
 			b.touch(r, func() []state.Change { return r.state.Merge(cs...) })
 		}
+		b.answerTraces(cs, now)
+	}
+	for site, rooms := range events {
+		b.showTraffic(site, rooms)
 	}
 	for _, d := range ds {
 		if !d.Gap {
 			b.applied.reached(d.Site, d.ID)
 		}
+	}
+}
+
+// countEvents adds the events of an entry to those that its site has taken in the rooms
+// whose features it changes. An entry does not say which event changed what: events of
+// several rooms count by what changed there.
+func countEvents(events map[string]map[string]int, e engine.Entry) {
+	if len(e.Events) == 0 || e.Restores {
+		return
+	}
+	of := map[string]int{}
+	room := ""
+	for _, c := range e.Cells {
+		if c.Feature != state.People && c.Room != room { // those of one event are next to each other
+			room = c.Room
+			of[room]++
+		}
+	}
+	if len(of) == 1 {
+		of[room] = len(e.Events)
+	}
+	if events[e.Site] == nil {
+		events[e.Site] = map[string]int{}
+	}
+	for room, n := range of {
+		events[e.Site][room] += n
 	}
 }

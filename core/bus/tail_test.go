@@ -224,7 +224,7 @@ func TestBus_reload(t *testing.T) {
 			}
 		}
 		for i := range idle {
-			if _, err := n.Page(t.Context(), fmt.Sprint("idle", i), person("ann")); err != nil {
+			if _, err := n.Page(t.Context(), fmt.Sprint("idle", i), "", person("ann")); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -37,14 +37,15 @@ type watcher struct {
 // one that went unnoticed.
 const maxKnown = 100_000
 
-// serveWatches tells a feature of the keys that it watches, until ctx ends.
+// serveWatches tells a feature of the keys that it watches, until ctx ends or the feature
+// is removed.
 //
 // Every binary hears every change, and only the one that leads tells it: see
 // [leases.leads]. To lead takes that it can: that it has caught up, runs the feature
 // and hears its watches, which its beats say. One that comes to lead tells what it heard in the last moments,
 // in which perhaps nobody led, and has the engine tell it what there is.
 func (b *Bus) serveWatches(ctx context.Context, f *feature) {
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !f.isGone() {
 		m, _ := f.manifest()
 		during, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
@@ -62,6 +63,7 @@ func (b *Bus) serveWatches(ctx context.Context, f *feature) {
 		}
 		select {
 		case <-f.rewatch:
+		case <-f.gone:
 		case <-ctx.Done():
 		}
 		cancel()
@@ -168,9 +170,9 @@ func (b *Bus) canTell(f *feature) bool {
 
 // tellable returns the features that this binary can tell of watched keys now.
 func (b *Bus) tellable() (names []string) {
-	for _, name := range b.order {
-		if len(names) < engine.MaxTells && b.canTell(b.features[name]) {
-			names = append(names, name)
+	for _, f := range b.features() {
+		if len(names) < engine.MaxTells && b.canTell(f) {
+			names = append(names, f.name)
 		}
 	}
 	return names
@@ -256,8 +258,9 @@ func (b *Bus) dispatchKey(f *feature, ev plugins.Event, done func(Outcome)) {
 	if !b.seen.begin(key, b.counted(f.name, done)) {
 		return
 	}
-	if o := b.enqueue(f, job{key: key, event: ev}); o.Status != OK {
-		b.seen.end(key, o)
+	j := &job{key: key, event: ev, at: time.Now(), done: func(o Outcome) { b.seen.end(key, o) }}
+	if o := b.enqueue(f, j, false); o.Status != OK {
+		j.done(o)
 	}
 }
 

@@ -249,7 +249,7 @@ func (n *node) text(tb testing.TB, room string) string {
 	})
 	n.FeatureChanged(plugins.Status{Name: "demo"})
 	n.FeatureChanged(plugins.Status{Name: "demo", Up: true, Manifest: watching})
-	sections, err := n.Page(context.Background(), room, person("ann"))
+	sections, err := n.Page(context.Background(), room, "", person("ann"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -312,6 +312,7 @@ func TestBus_watch_later(t *testing.T) {
 					e.set(fmt.Sprint("sign:room", i), "x")
 				}
 				<-time.After(time.Minute)
+				settle() // a try that begins at this very moment has failed
 				heard(n)
 				obstacle(e, n, false)
 				<-time.After(2 * time.Second)

@@ -34,20 +34,20 @@ func TestServer_Allow(t *testing.T) {
 			return c.wantAck().Status
 		}
 		for range 2 {
-			if wait, ok := s.Allow("pipe"); !ok || wait != 0 {
+			if wait, ok := s.Allow("pipe", 1); !ok || wait != 0 {
 				t.Errorf("Allow = %v, %v; want true", wait, ok)
 			}
 		}
 		if got := event(); got != "ok" {
 			t.Errorf("third event: ack %s, want ok", got)
 		}
-		if wait, ok := s.Allow("pipe"); ok || wait != 500*time.Millisecond {
+		if wait, ok := s.Allow("pipe", 1); ok || wait != 500*time.Millisecond {
 			t.Errorf("Allow = %v, %v; want a wait of 500 ms", wait, ok)
 		}
 		if got := event(); got != "busy" {
 			t.Errorf("fourth event: ack %s, want busy", got)
 		}
-		if _, ok := s.Allow("elsewhere"); !ok {
+		if _, ok := s.Allow("elsewhere", 1); !ok {
 			t.Error("Allow refuses another address")
 		}
 		c.ws.Close()
@@ -58,14 +58,14 @@ func TestServer_Allow(t *testing.T) {
 func TestServer_Allow_Clones(t *testing.T) {
 	s := cable.New(cable.Config{Handler: &fake{}, Authenticate: nobody, AddressRate: 1, AddressBurst: 1})
 	request := []byte("192.0.2.1")
-	if _, ok := s.Allow(unsafe.String(&request[0], len(request))); !ok {
+	if _, ok := s.Allow(unsafe.String(&request[0], len(request)), 1); !ok {
 		t.Fatal("Allow refuses the first")
 	}
 	copy(request, "198.51.10")
-	if _, ok := s.Allow("192.0.2.1"); ok {
+	if _, ok := s.Allow("192.0.2.1", 1); ok {
 		t.Error("the address was forgotten")
 	}
-	if _, ok := s.Allow("198.51.10"); !ok {
+	if _, ok := s.Allow("198.51.10", 1); !ok {
 		t.Error("another address is refused")
 	}
 }

@@ -62,7 +62,10 @@ func (s *Session) subscribe(identifier []byte) bool {
 		s.send(confirmFrame(sub.group.identifier))
 		return true
 	}
-	room, err := parseIdentifier(identifier)
+	room, feature, err := parseIdentifier(identifier)
+	if err == nil && feature != "" && !s.server.cfg.Handler.Shows(feature) {
+		err = errors.New("unknown feature")
+	}
 	if err == nil && len(s.subs) >= s.server.cfg.MaxSubscriptions {
 		err = errors.New("too many subscriptions")
 	}
@@ -75,16 +78,16 @@ func (s *Session) subscribe(identifier []byte) bool {
 		err = s.join(room)
 	}
 	if err == nil {
-		if err = s.server.streams.subscribe(s, string(identifier), room); err != nil {
+		s.server.metrics.subscriptions.Inc() // before the page can know
+		if err = s.server.streams.subscribe(s, string(identifier), room, feature); err != nil {
+			s.server.metrics.subscriptions.Dec()
 			s.leave(room)
 		}
 	}
 	if err != nil {
 		s.server.metrics.refused.WithLabelValues("rejected").Inc()
 		s.send(rejectFrame(string(identifier), err.Error()))
-		return true
 	}
-	s.server.metrics.subscriptions.Inc()
 	return true
 }
 
@@ -160,12 +163,15 @@ func (s *Session) event(sub *subscription, m message) {
 		s.ack(sub, "", Ack{Status: Invalid, Sentence: "The event's id must be 8 to 64 letters, digits, hyphens or underscores."})
 		return
 	}
-	if wait, ok := s.allow(); !ok {
+	e, wrong := m.event(id)
+	passing := wrong == "" && m.Latest && s.server.cfg.Handler.Passing(e.Target)
+	if wait, ok := s.allow(passing); !ok {
 		s.server.metrics.refused.WithLabelValues("busy").Inc()
-		s.ack(sub, id, Ack{Status: Busy, Sentence: "That was too fast. Please wait a moment.", RetryAfter: wait})
+		if !passing {
+			s.ack(sub, id, Ack{Status: Busy, Sentence: "That was too fast. Please wait a moment.", RetryAfter: wait})
+		}
 		return
 	}
-	e, wrong := m.event(id)
 	if wrong != "" {
 		s.server.metrics.refused.WithLabelValues("invalid_event").Inc()
 		s.ack(sub, id, Ack{Status: Invalid, Sentence: wrong})
@@ -174,7 +180,7 @@ func (s *Session) event(sub *subscription, m message) {
 	s.server.metrics.events.Inc()
 	var answered atomic.Bool
 	done := func(a Ack) {
-		if !answered.Swap(true) {
+		if !answered.Swap(true) && !passing {
 			s.ack(sub, id, a)
 		}
 	}
@@ -184,14 +190,18 @@ func (s *Session) event(sub *subscription, m message) {
 }
 
 // allow counts an event against the session's rate and the address's, or against
-// neither and says how long to wait.
-func (s *Session) allow() (wait time.Duration, ok bool) {
+// neither and says how long to wait. Those that pass have rates of their own.
+func (s *Session) allow(passing bool) (wait time.Duration, ok bool) {
 	now := time.Now()
-	if wait, ok = s.events.take(s.server.eventLimit, now); !ok {
+	events, addresses := &s.events, s.server.addresses
+	if passing {
+		events, addresses = &s.passing, s.server.pointers
+	}
+	if wait, ok = events.take(s.server.eventLimit, now); !ok {
 		return wait, false
 	}
-	if wait, ok = s.server.addresses.take(s.address, now); !ok {
-		s.events.giveBack()
+	if wait, ok = addresses.take(s.address, 1, now); !ok {
+		events.giveBack()
 	}
 	return wait, ok
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -153,10 +154,10 @@ func TestSession_EventNotSubscribed(t *testing.T) {
 }
 
 func TestSession_Sync(t *testing.T) {
-	got := make(chan map[string]string, 1)
+	got := make(chan cable.Shown, 1)
 	s := startServer(t, cable.Config{Handler: &fake{
-		sync: func(_ *cable.Session, room string, revs map[string]string, reply func(...dom.Operation)) {
-			got <- revs
+		sync: func(_ *cable.Session, room string, shown cable.Shown, reply func(...dom.Operation)) {
+			got <- shown
 			reply()
 			go func() {
 				reply(dom.TextContent("#a", room))
@@ -168,8 +169,8 @@ func TestSession_Sync(t *testing.T) {
 	c := open(t, s, "")
 	c.join("home")
 	c.command("message", identifier("home"), map[string]any{"action": "sync", "tabId": "t", "frags": map[string]string{"counter-total": "3f9c"}})
-	if diff := cmp.Diff(map[string]string{"counter-total": "3f9c"}, <-got); diff != "" {
-		t.Errorf("revs (-want +got):\n%s", diff)
+	if diff := cmp.Diff(cable.Shown{Revs: map[string]string{"counter-total": "3f9c"}}, <-got); diff != "" {
+		t.Errorf("shown (-want +got):\n%s", diff)
 	}
 	c.wantMessage(`{"cableReady":true,"version":"5.0.6","operations":[{"operation":"textContent","selector":"#a","text":"home"}]}`)
 	c.wantMessage(`{"cableReady":true,"version":"5.0.6","operations":[{"operation":"textContent","selector":"#b","text":"<2>"}]}`)
@@ -179,9 +180,17 @@ func TestSession_Sync(t *testing.T) {
 		many[fmt.Sprintf("f-%04d", i)] = "r"
 	}
 	c.command("message", identifier("home"), map[string]any{"action": "sync", "frags": many})
-	revs := <-got
+	revs := (<-got).Revs
 	if _, ok := revs["f-0000"]; len(revs) != cable.MaxFragments || !ok {
 		t.Errorf("%d revs (first: %t), want the first %d", len(revs), ok, cable.MaxFragments)
+	}
+	c.command("message", identifier("home"), map[string]any{"action": "sync", "grids": map[string]string{"board-pixels": "lhr:5-0"}})
+	if diff := cmp.Diff(cable.Shown{Boards: map[string]string{"board-pixels": "lhr:5-0"}}, <-got); diff != "" {
+		t.Errorf("shown by a sync of boards alone (-want +got):\n%s", diff)
+	}
+	c.command("message", identifier("home"), map[string]any{"action": "sync"})
+	if diff := cmp.Diff(cable.Shown{Revs: map[string]string{}}, <-got); diff != "" {
+		t.Errorf("shown by a sync of nothing (-want +got):\n%s", diff)
 	}
 }
 
@@ -249,7 +258,7 @@ func TestSession_HandlerPanics(t *testing.T) {
 			},
 			leave: func(*cable.Session, string) { panic("leave") },
 			event: func(*cable.Session, string, cable.Event, func(cable.Ack)) { panic("event") },
-			sync: func(*cable.Session, string, map[string]string, func(...dom.Operation)) {
+			sync: func(*cable.Session, string, cable.Shown, func(...dom.Operation)) {
 				panic("sync")
 			},
 		},
@@ -267,4 +276,37 @@ func TestSession_HandlerPanics(t *testing.T) {
 	}
 	c.command("unsubscribe", identifier("home"))
 	c.join("home")
+}
+
+// TestEvent_Passing: an event of which only the newest counts gets no answer if its page
+// waits for none, and has limits of its own.
+func TestEvent_Passing(t *testing.T) {
+	events := make(chan string, 100)
+	s := startServer(t, cable.Config{EventRate: 1, EventBurst: 3, AddressRate: 1, AddressBurst: 1, Handler: &fake{
+		event: func(_ *cable.Session, _ string, e cable.Event, done func(cable.Ack)) {
+			events <- e.Target
+			done(cable.Ack{Status: cable.OK})
+		},
+	}})
+	c := open(t, s, "")
+	c.join("home")
+	send := func(n int, more map[string]any) {
+		m := map[string]any{"action": "event", "id": fmt.Sprintf("event-%03d", n), "target": "pointer#move"}
+		maps.Copy(m, more)
+		c.command("message", identifier("home"), m)
+	}
+	for n := range 10 { // three are taken, none is answered
+		send(n, map[string]any{"latest": true})
+	}
+	send(10, nil) // whose page waits for an answer
+	if a := c.wantAck(); a.ID != "event-010" || a.Status != "ok" {
+		t.Errorf("the first answer is %+v, want ok to event-010", a)
+	}
+	send(11, map[string]any{"latest": true, "target": "lamp#set"}) // which every page waits for
+	if a := c.wantAck(); a.ID != "event-011" || a.Status != "busy" {
+		t.Errorf("the next answer is %+v, want busy to event-011: the address has one event", a)
+	}
+	if got := len(events); got != 4 {
+		t.Errorf("%d events were handed on, want 3 that pass and one", got)
+	}
 }

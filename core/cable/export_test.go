@@ -11,7 +11,7 @@ import (
 // Serve runs a session on a connection that was upgraded elsewhere, as Handler
 // does, so that tests can use connections and clocks of their own.
 func (s *Server) Serve(ws *websocket.Conn, person plugins.Person, address string) {
-	s.serve(ws, newSession(s, person, address), true)
+	s.serve(ws.NetConn(), nil, admission{session: newSession(s, person, address), authorized: true, speaks: true})
 }
 
 // Handle gives a session without a connection a frame to handle.
@@ -51,3 +51,9 @@ const (
 
 // EndsWithClose is endsWithClose.
 var EndsWithClose = endsWithClose
+
+// Slice is how many sessions are written to before something else has its turn.
+const Slice = slice
+
+// MostJobs is how many messages may wait before those who broadcast do.
+const MostJobs = mostJobs

@@ -37,8 +37,8 @@ func FuzzFrame(f *testing.F) {
 				event: func(s *cable.Session, _ string, e cable.Event, done func(cable.Ack)) {
 					done(cable.Ack{Status: cable.Invalid, Sentence: e.Target})
 				},
-				sync: func(_ *cable.Session, _ string, revs map[string]string, reply func(...dom.Operation)) {
-					for _, rev := range revs {
+				sync: func(_ *cable.Session, _ string, shown cable.Shown, reply func(...dom.Operation)) {
+					for _, rev := range shown.Revs {
 						reply(dom.TextContent("#a", rev))
 					}
 				},

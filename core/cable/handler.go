@@ -6,9 +6,15 @@ import (
 	"github.com/global-presence/presence/plugins/dom"
 )
 
-// Stream is what a subscription follows: a room for everybody ({Room}), one
-// user's tabs in it ({Room, User}), or one session in it ({Room, Session}).
-type Stream struct{ Room, User, Session string }
+// Stream is who a message is for: everybody in a room ({Room}), one user's tabs in it
+// ({Room, User}), or one session in it ({Room, Session}).
+type Stream struct {
+	Room, User, Session string
+
+	// Feature is whose message it is: subscriptions to another feature alone do not
+	// get it. "" is for all.
+	Feature string
+}
 
 // Event is something a person did, as the browser told it. Its strings belong to
 // whoever gets it.
@@ -22,7 +28,7 @@ type Event struct {
 	Target string
 
 	// Fields are the element's data attributes, overridden by the form's fields of
-	// the same name. Nobody has checked them. Where a form has a name twice, the
+	// the same name, and these by what an element of ours says. Nobody has checked them. Where a form has a name twice, the
 	// first counts, as it does for a form that is posted.
 	Fields map[string]string
 }
@@ -63,6 +69,10 @@ type Handler interface {
 	// the reason.
 	Join(s *Session, room string) error
 
+	// Shows reports whether there is a feature of that name, or was one that may come
+	// back, so that a page may follow it alone.
+	Shows(feature string) bool
+
 	// Leave is called exactly once for each Join that returned nil: when the
 	// session's last subscription to the room ends, or the session does.
 	Leave(s *Session, room string)
@@ -72,9 +82,26 @@ type Handler interface {
 	// and it may be called after the session has ended.
 	Event(s *Session, room string, e Event, done func(Ack))
 
-	// Sync asks for what a page is to change, given the revision of each fragment
-	// that it shows, by element id: at most 512. It returns at once. reply may be
-	// called any number of times, from any goroutine; it never blocks. Sync is
-	// not called after the Leave of its room.
-	Sync(s *Session, room string, revs map[string]string, reply func(ops ...dom.Operation))
+	// Passing reports whether events of a target are such that only the newest counts,
+	// as of a moving pointer. Those of which the page says so too have limits of their
+	// own, and get no answer: nobody waits for it.
+	Passing(target string) bool
+
+	// Sync asks for what a page is to change, given what it shows. It returns at once.
+	// reply may be called any number of times, from any goroutine; it never blocks.
+	// Sync is not called after the Leave of its room.
+	Sync(s *Session, room string, shown Shown, reply func(ops ...dom.Operation))
+}
+
+// Shown is what a page shows, as it says.
+type Shown struct {
+	// Feature is the only one that it shows, "" if it shows all.
+	Feature string
+
+	// Revs are the revisions of its fragments by element id, at most 512; nil if it
+	// does not ask for fragments.
+	Revs map[string]string
+
+	// Boards are the positions of its boards by element id, at most 16.
+	Boards map[string]string
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if runCrowd() {
+		return
+	}
 	code := m.Run()
 	if code == 0 {
 		// fasthttp and fiber each keep a clock for the whole process, and fasthttp's
@@ -45,7 +49,7 @@ type fake struct {
 	join  func(s *cable.Session, room string) error
 	leave func(s *cable.Session, room string)
 	event func(s *cable.Session, room string, e cable.Event, done func(cable.Ack))
-	sync  func(s *cable.Session, room string, revs map[string]string, reply func(...dom.Operation))
+	sync  func(s *cable.Session, room string, shown cable.Shown, reply func(...dom.Operation))
 }
 
 var _ cable.Handler = (*fake)(nil)
@@ -71,9 +75,14 @@ func (f *fake) Event(s *cable.Session, room string, e cable.Event, done func(cab
 	done(cable.Ack{Status: cable.OK})
 }
 
-func (f *fake) Sync(s *cable.Session, room string, revs map[string]string, reply func(...dom.Operation)) {
+// Shows reports whether there is a feature of that name: "lamp" or "clock".
+func (f *fake) Shows(feature string) bool { return feature == "lamp" || feature == "clock" }
+
+func (f *fake) Passing(target string) bool { return strings.HasPrefix(target, "pointer#") }
+
+func (f *fake) Sync(s *cable.Session, room string, shown cable.Shown, reply func(...dom.Operation)) {
 	if f.sync != nil {
-		f.sync(s, room, revs, reply)
+		f.sync(s, room, shown, reply)
 	}
 }
 
@@ -115,13 +124,20 @@ func runServer(tb testing.TB, cfg cable.Config) *server {
 // startServer runs a Server and a fiber app that listens on a free port.
 func startServer(tb testing.TB, cfg cable.Config) *server {
 	tb.Helper()
-	s := runServer(tb, cfg)
-	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Get("/cable", s.Handler())
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return startServerOn(tb, cfg, ln)
+}
+
+// startServerOn is startServer for a listener.
+func startServerOn(tb testing.TB, cfg cable.Config, ln net.Listener) *server {
+	tb.Helper()
+	s := runServer(tb, cfg)
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Server().KeepHijackedConns = true // as core/web does
+	app.Get("/cable", s.Handler())
 	s.url = "ws://" + ln.Addr().String() + "/cable"
 	ended := make(chan error, 1)
 	go func() { ended <- app.Listener(ln) }()

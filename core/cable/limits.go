@@ -29,7 +29,8 @@ const (
 	visitBurst = 2
 
 	// maxForeign is how many identifiers one room has besides those that
-	// JSON.stringify makes of {channel, room} and {room, channel}. Every message is
+	// JSON.stringify makes of {channel, room}, {room, channel}, and of {channel, room,
+	// feature} for each feature there is. Every message is
 	// encoded and kept once more for each, whoever brought it.
 	maxForeign = 8
 
@@ -41,8 +42,15 @@ const (
 	// order of their ids, is ignored.
 	maxFragments = 512
 
+	// maxBoards is how many boards of a sync are looked at.
+	maxBoards = 16
+
 	// maxTarget is the size in bytes of an event's target.
 	maxTarget = 128
+
+	// passingFactor is how many times as many passing events as others an address may
+	// send: an office full of pointers.
+	passingFactor = 20
 
 	// maxAddresses is how many addresses are counted one by one. Beyond that, new
 	// ones share one count until others have fallen idle.
@@ -72,11 +80,16 @@ func (b *bucket) giveBack() { b.spent = max(0, b.spent-1) }
 
 // take takes a token. Without one it says how long until there is one.
 func (b *bucket) take(l limit, now time.Time) (wait time.Duration, ok bool) {
+	return b.takeMany(1, l, now)
+}
+
+// takeMany takes n tokens at once; more than the burst are never there.
+func (b *bucket) takeMany(n float64, l limit, now time.Time) (wait time.Duration, ok bool) {
 	b.refill(l, now)
-	if short := b.spent + 1 - l.burst; short > 0 {
+	if short := b.spent + n - l.burst; short > 0 {
 		return time.Duration(short / l.rate * float64(time.Second)), false
 	}
-	b.spent++
+	b.spent += n
 	return 0, true
 }
 
@@ -116,7 +129,7 @@ func newAddresses(l limit) *addresses {
 	return &addresses{limit: l, known: map[string]*bucket{}}
 }
 
-func (a *addresses) take(address string, now time.Time) (wait time.Duration, ok bool) {
+func (a *addresses) take(address string, n float64, now time.Time) (wait time.Duration, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b := a.known[address]
@@ -128,7 +141,7 @@ func (a *addresses) take(address string, now time.Time) (wait time.Duration, ok 
 			a.known[strings.Clone(address)] = b // it may point into a request
 		}
 	}
-	return b.take(a.limit, now)
+	return b.takeMany(n, a.limit, now)
 }
 
 // forget drops the addresses that have been idle long enough to have a full

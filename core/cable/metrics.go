@@ -12,6 +12,7 @@ type metrics struct {
 	subscriptions prometheus.Gauge
 	deliveries    prometheus.Counter
 	overflows     prometheus.Counter
+	superseded    prometheus.Counter
 	events        prometheus.Counter
 	closed        *prometheus.CounterVec // by reason
 	refused       *prometheus.CounterVec // by reason
@@ -31,8 +32,9 @@ func newMetrics(r prometheus.Registerer, log *slog.Logger) *metrics {
 	return &metrics{
 		sessions:      gauge("presence_sessions", "Open sessions."),
 		subscriptions: gauge("presence_subscriptions", "Subscriptions of open sessions."),
-		deliveries:    counter("presence_deliveries_total", "Messages put in outboxes by broadcasts."),
+		deliveries:    counter("presence_deliveries_total", "Messages that broadcasts gave to sessions."),
 		overflows:     counter("presence_outbox_overflows_total", "Sessions closed because their outbox was full."),
+		superseded:    counter("presence_frames_superseded_total", "Frames that waited for a slow session until a newer one of the same fragment took their place."),
 		events:        counter("presence_session_events_total", "Events handed on."),
 		closed:        byReason("presence_sessions_closed_total", "Ended sessions by reason."),
 		refused:       byReason("presence_frames_refused_total", "Frames of browsers that were refused or ignored, by reason."),

@@ -7,10 +7,20 @@ const writeChunk = 16 << 10
 
 var chunks = sync.Pool{New: func() any { b := make([]byte, 0, writeChunk); return &b }}
 
+// frame is a WebSocket frame, or several one after the other. Its bytes are shared
+// by all who get it and never change.
+type frame struct {
+	bytes []byte
+
+	// key names what the frame shows the whole of: a newer frame of the same key makes
+	// it worthless. "" is never replaced.
+	key string
+}
+
 // outbox is a session's queue of frames, oldest first. It holds no memory to speak
 // of while nothing waits.
 type outbox struct {
-	frames [][]byte
+	frames []frame
 	head   int // frames before it have been taken
 	size   int // bytes of those that wait
 }
@@ -19,31 +29,50 @@ func (o *outbox) len() int { return len(o.frames) - o.head }
 
 // fits reports whether a frame may join those that wait: most frames of mostBytes
 // bytes together, and any one frame alone.
-func (o *outbox) fits(frame []byte, most, mostBytes int) bool {
+func (o *outbox) fits(f frame, most, mostBytes int) bool {
 	n := o.len()
-	return n == 0 || n < most && o.size+len(frame) <= mostBytes
+	return n == 0 || n < most && o.size+len(f.bytes) <= mostBytes
 }
 
-func (o *outbox) push(frame []byte) {
+// supersede drops the frame that f makes worthless and reports whether there was one.
+// f goes to the end all the same: what was queued meanwhile is older than f.
+func (o *outbox) supersede(f frame) bool {
+	if f.key == "" {
+		return false
+	}
+	for i := o.head; i < len(o.frames); i++ {
+		if old := o.frames[i]; old.key == f.key {
+			o.size -= len(old.bytes)
+			last := len(o.frames) - 1
+			copy(o.frames[i:], o.frames[i+1:])
+			o.frames[last] = frame{}
+			o.frames = o.frames[:last]
+			return true
+		}
+	}
+	return false
+}
+
+func (o *outbox) push(f frame) {
 	if len(o.frames) == cap(o.frames) && o.head > 0 {
 		n := copy(o.frames, o.frames[o.head:])
 		clear(o.frames[n:])
 		o.frames, o.head = o.frames[:n], 0
 	}
-	o.frames = append(o.frames, frame)
-	o.size += len(frame)
+	o.frames = append(o.frames, f)
+	o.size += len(f.bytes)
 }
 
 // pop takes the oldest frame, or as many as fit in chunk together, which then holds
 // them; otherwise chunk is nil. The queue must not be empty.
-func (o *outbox) pop() (frame []byte, chunk *[]byte) {
-	frame = o.take()
-	if o.len() == 0 || len(frame)+len(o.frames[o.head]) > writeChunk {
-		return frame, nil
+func (o *outbox) pop() (b []byte, chunk *[]byte) {
+	b = o.take()
+	if o.len() == 0 || len(b)+len(o.frames[o.head].bytes) > writeChunk {
+		return b, nil
 	}
 	chunk = chunks.Get().(*[]byte)
-	b := append((*chunk)[:0], frame...)
-	for o.len() > 0 && len(b)+len(o.frames[o.head]) <= writeChunk {
+	b = append((*chunk)[:0], b...)
+	for o.len() > 0 && len(b)+len(o.frames[o.head].bytes) <= writeChunk {
 		b = append(b, o.take()...)
 	}
 	*chunk = b
@@ -51,17 +80,17 @@ func (o *outbox) pop() (frame []byte, chunk *[]byte) {
 }
 
 func (o *outbox) take() []byte {
-	frame := o.frames[o.head]
-	o.frames[o.head] = nil
-	o.size -= len(frame)
+	b := o.frames[o.head].bytes
+	o.frames[o.head] = frame{}
+	o.size -= len(b)
 	if o.head++; o.head == len(o.frames) {
-		if o.head = 0; cap(o.frames) > 16 {
+		if o.head = 0; cap(o.frames) > 2 {
 			o.frames = nil
 		} else {
 			o.frames = o.frames[:0]
 		}
 	}
-	return frame
+	return b
 }
 
 func (o *outbox) drop() { *o = outbox{} }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -47,15 +48,18 @@ const (
 
 // WebSocket opcodes and close codes, from RFC 6455, sections 5.2 and 7.4.1.
 const (
-	opText  = 0x1
-	opClose = 0x8
-	opPing  = 0x9
-	opPong  = 0xA
+	opMore   = 0x0 // continues a message
+	opText   = 0x1
+	opBinary = 0x2
+	opClose  = 0x8
+	opPing   = 0x9
+	opPong   = 0xA
 
 	maxControl = 125 // bytes that a control frame may carry
 
 	closeNormal    = 1000
 	closeGoingAway = 1001
+	closeProtocol  = 1002
 	closePolicy    = 1008
 )
 
@@ -148,32 +152,37 @@ func parseCommand(frame []byte) (command, error) {
 	return c, nil
 }
 
-// parseIdentifier returns the room that an identifier names.
-func parseIdentifier(identifier []byte) (room string, err error) {
+// parseIdentifier returns the room that an identifier names, and the feature if it
+// names one.
+func parseIdentifier(identifier []byte) (room, feature string, err error) {
 	if len(identifier) > maxIdentifier {
-		return "", errors.New("identifier too long")
+		return "", "", errors.New("identifier too long")
 	}
 	var s string
 	var params struct {
 		Channel string `json:"channel"`
 		Room    string `json:"room"`
+		Feature string `json:"feature"`
 	}
 	if json.Unmarshal(identifier, &s) != nil || json.Unmarshal([]byte(s), &params) != nil {
-		return "", errors.New("invalid identifier")
+		return "", "", errors.New("invalid identifier")
 	}
 	if params.Channel != channel {
-		return "", errors.New("unknown channel")
+		return "", "", errors.New("unknown channel")
 	}
 	if state.CheckRoom(params.Room) != nil {
-		return "", errors.New("invalid room")
+		return "", "", errors.New("invalid room")
 	}
-	return params.Room, nil
+	return params.Room, params.Feature, nil
 }
 
 // isCanonical reports whether an identifier of a room is as JSON.stringify writes
-// {channel, room}, in either order.
-func isCanonical(identifier, room string) bool {
+// {channel, room}, in either order, or {channel, room, feature}.
+func isCanonical(identifier, room, feature string) bool {
 	c, r := `"channel":"`+channel+`"`, `"room":`+string(quote(room))
+	if feature != "" {
+		return identifier == string(quote("{"+c+","+r+`,"feature":`+string(quote(feature))+"}"))
+	}
 	return identifier == string(quote("{"+c+","+r+"}")) || identifier == string(quote("{"+r+","+c+"}"))
 }
 
@@ -184,7 +193,10 @@ type message struct {
 	Target   json.RawMessage `json:"target"`
 	Dataset  json.RawMessage `json:"dataset"`
 	FormData json.RawMessage `json:"formData"`
+	Fields   json.RawMessage `json:"fields"`
 	Frags    json.RawMessage `json:"frags"`
+	Grids    json.RawMessage `json:"grids"`
+	Latest   bool            `json:"latest"`
 }
 
 func parseMessage(data string) (message, error) {
@@ -242,27 +254,43 @@ func (m message) event(id string) (e Event, wrong string) {
 			e.Fields[name] = values[0]
 		}
 	}
+	if len(m.Fields) > 0 {
+		var fields map[string]string
+		if json.Unmarshal(m.Fields, &fields) != nil {
+			return e, "The event's fields must hold texts only."
+		}
+		maps.Copy(e.Fields, fields)
+	}
 	return e, ""
 }
 
-// revs returns the revisions of a sync, of the first maxFragments by id.
-func (m message) revs() (map[string]string, error) {
-	revs := map[string]string{}
-	if len(m.Frags) > 0 && json.Unmarshal(m.Frags, &revs) != nil {
-		return nil, errMalformed
+// shown returns what the page of a sync shows: of fragments and boards the first ones
+// by id. A sync that names neither asks for everything.
+func (m message) shown() (Shown, error) {
+	revs, err := texts(m.Frags, maxFragments)
+	if err != nil {
+		return Shown{}, err
 	}
-	if len(revs) > maxFragments {
-		ids := make([]string, 0, len(revs))
-		for id := range revs {
-			ids = append(ids, id)
-		}
-		slices.Sort(ids)
-		for _, id := range ids[maxFragments:] {
-			delete(revs, id)
-		}
+	boards, err := texts(m.Grids, maxBoards)
+	if err != nil {
+		return Shown{}, err
 	}
-	if revs == nil {
+	if revs == nil && len(boards) == 0 {
 		revs = map[string]string{}
 	}
-	return revs, nil
+	return Shown{Revs: revs, Boards: boards}, nil
+}
+
+// texts reads an object of texts, of the first members by name at most that many.
+func texts(raw json.RawMessage, most int) (map[string]string, error) {
+	var all map[string]string
+	if len(raw) > 0 && json.Unmarshal(raw, &all) != nil {
+		return nil, errMalformed
+	}
+	if len(all) > most {
+		for _, name := range slices.Sorted(maps.Keys(all))[most:] {
+			delete(all, name)
+		}
+	}
+	return all, nil
 }

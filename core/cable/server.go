@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/fasthttp/websocket"
 	contrib "github.com/gofiber/contrib/websocket"
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -23,7 +25,10 @@ type Server struct {
 	streams    *streams
 	wheel      *wheel
 	addresses  *addresses
-	start      time.Time // what age counts from; only its monotonic reading matters
+	pointers   *addresses // of passing events
+	shards     []*shard
+	sessions   atomic.Uint32 // made so far
+	start      time.Time     // what age counts from; only its monotonic reading matters
 	eventLimit limit
 	visitLimit limit // of rooms joined anew, and of syncs
 	floodLimit int   // frames a second
@@ -37,45 +42,81 @@ const local = "cable.session"
 // Authenticate, which is a bug in the line that calls it.
 func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
+	shards := make([]*shard, runtime.GOMAXPROCS(0))
 	s := &Server{
 		cfg:        cfg,
+		shards:     shards,
 		log:        cfg.Logger,
 		metrics:    newMetrics(cfg.Registerer, cfg.Logger),
-		streams:    newStreams(cfg.MaxSessions),
+		streams:    newStreams(cfg.MaxSessions, shards),
 		start:      time.Now(),
-		wheel:      newWheel(cfg.PingInterval),
+		wheel:      newWheel(cfg.PingInterval, shards),
 		addresses:  newAddresses(limit{rate: cfg.AddressRate, burst: float64(cfg.AddressBurst)}),
+		pointers:   newAddresses(limit{rate: passingFactor * cfg.AddressRate, burst: passingFactor * float64(cfg.AddressBurst)}),
 		eventLimit: limit{rate: cfg.EventRate, burst: float64(cfg.EventBurst)},
 		visitLimit: limit{rate: visitRate, burst: float64(visitBurst * cfg.MaxSubscriptions)},
 		floodLimit: int(floodFactor * max(cfg.EventRate, float64(cfg.EventBurst))),
 	}
+	for i := range shards {
+		shards[i] = newShard(s, i)
+	}
 	s.upgrade = contrib.New(func(c *contrib.Conn) {
 		a := c.Locals(local).(admission)
-		s.serve(c.Conn, a.session, a.authorized)
+		a.speaks = c.Subprotocol() == subprotocol
+		conn, early := takeOver(c.NetConn())
+		if a.kept {
+			go s.serve(conn, early, a)
+		} else {
+			s.serve(conn, early, a)
+		}
 	}, contrib.Config{
 		Subprotocols:    []string{subprotocol, unsupported},
-		ReadBufferSize:  512, // most events fit; larger ones are read past it
+		ReadBufferSize:  128, // nothing is read through it
 		WriteBufferPool: &sync.Pool{},
-		// What serve defers has cleaned up by now. The default would tell the
-		// browser what the panic said.
-		RecoverHandler: func(*contrib.Conn) {
-			if r := recover(); r != nil {
-				s.log.Error("session panicked", slog.Any("err", r), slog.String("stack", string(debug.Stack())))
-			}
-		},
+		RecoverHandler:  func(*contrib.Conn) {}, // the default would tell the browser what a panic said
 	})
 	return s
 }
 
-// admission is what is known of a connection before it is upgraded.
+// admission is what is known of a connection when its session begins.
 type admission struct {
 	session    *Session
 	authorized bool
+	speaks     bool // ActionCable
+	kept       bool // the connection outlives the handler of the upgrade
+}
+
+// takeOver returns the connection below what an upgrade was given, and what was read
+// of it already and nobody has looked at. What it was given holds buffers that go back
+// when the handler of the upgrade returns.
+func takeOver(conn net.Conn) (own net.Conn, early []byte) {
+	hijacked, ok := conn.(interface{ UnsafeConn() net.Conn })
+	if !ok {
+		return conn, nil
+	}
+	own = hijacked.UnsafeConn()
+	_ = own.SetReadDeadline(time.Unix(1, 0)) // so that nothing is read but what is there
+	for b := make([]byte, 512); ; {
+		n, err := conn.Read(b)
+		if early = append(early, b[:n]...); err != nil || n == 0 {
+			break
+		}
+	}
+	_ = own.SetReadDeadline(time.Time{})
+	return own, early
+}
+
+// nextShard returns the shards in turn.
+func (s *Server) nextShard() *shard {
+	return s.shards[int(s.sessions.Add(1))%len(s.shards)]
 }
 
 // Handler returns the endpoint of the WebSocket. It refuses with HTTP 426 what is
 // no WebSocket, with 403 a foreign origin, with 400 a client that does not speak
 // ActionCable, and with 503 everybody once the server is stopping.
+//
+// A session costs several times less memory if the app's [fasthttp.Server] has
+// KeepHijackedConns: the buffers of its request are then free for others.
 func (s *Server) Handler() fiber.Handler {
 	return func(c *fiber.Ctx) error {
 		refuse := func(reason string, err *fiber.Error) error {
@@ -95,7 +136,7 @@ func (s *Server) Handler() fiber.Handler {
 		}
 		person, authorized := s.cfg.Authenticate(c)
 		session := newSession(s, person, s.cfg.Address(c))
-		c.Locals(local, admission{session, authorized})
+		c.Locals(local, admission{session: session, authorized: authorized, kept: c.App().Server().KeepHijackedConns})
 
 		// The upgrade keeps a copy of every header and cookie for as long as the
 		// connection lives, and nobody reads them.
@@ -132,12 +173,18 @@ func offers(list, name string) bool {
 	return false
 }
 
-// serve is a session's life. It returns when nobody uses the connection any more.
-func (s *Server) serve(ws *websocket.Conn, session *Session, authorized bool) {
+// serve is a session's life. It returns when nobody uses the connection any more, and
+// has closed it.
+func (s *Server) serve(conn net.Conn, early []byte, a admission) {
+	session := a.session
 	start, known := time.Now(), false
-	session.open(ws)
+	session.open(conn, early)
 	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("session panicked", slog.Any("err", r), slog.String("stack", string(debug.Stack())))
+		}
 		reason := session.finish()
+		_ = conn.Close()
 		s.metrics.closed.WithLabelValues(reason).Inc()
 		s.log.LogAttrs(context.Background(), level(reason), "session ended", slog.String("session", session.ID()),
 			slog.String("reason", reason), slog.Duration("took", time.Since(start)))
@@ -147,10 +194,10 @@ func (s *Server) serve(ws *websocket.Conn, session *Session, authorized bool) {
 		}
 	}()
 	switch {
-	case ws.Subprotocol() != subprotocol:
+	case !a.speaks:
 		session.end(reasonNoProtocol, closePolicy, nil)
 		return
-	case !authorized:
+	case !a.authorized:
 		session.end(reasonUnauthorized, closePolicy, disconnectFrame(reasonUnauthorized, false))
 		return
 	}
@@ -170,7 +217,7 @@ func (s *Server) serve(ws *websocket.Conn, session *Session, authorized bool) {
 		s.wheel.remove(session)
 		session.unsubscribeAll()
 	}()
-	session.read(ws)
+	session.read()
 }
 
 // level is Warn for an end that tells of something wrong here or there.
@@ -188,20 +235,26 @@ func (s *Session) restart() bool {
 	return s.end(reasonRestart, closeGoingAway, disconnectFrame(reasonRestart, true))
 }
 
-// Broadcast puts a message in the outboxes of all who follow a stream; a stream
-// that nobody follows is fine. The message is JSON, as dom.Message makes it, and is
-// copied. Broadcast never blocks on a browser and may be called at any time from
-// any goroutine.
-func (s *Server) Broadcast(stream Stream, message []byte) {
-	s.metrics.deliveries.Add(float64(s.streams.broadcast(stream, message)))
+// Broadcast sends a message to all who follow a stream; a stream that nobody follows
+// is fine. The message is JSON, as dom.Message makes it, and is copied. It may be
+// called at any time from any goroutine. It never waits for a browser; a message to a
+// room waits while thousands are on their way, until this process has written some.
+func (s *Server) Broadcast(stream Stream, message []byte) { s.streams.broadcast(stream, "", message) }
+
+// BroadcastLatest is Broadcast for a message that makes earlier ones of the same key to
+// the same stream worthless, such as one that carries a fragment as a whole: a session
+// to which one of those still waits to be written gets the new one instead. "" is no
+// key.
+func (s *Server) BroadcastLatest(stream Stream, key string, message []byte) {
+	s.streams.broadcast(stream, key, message)
 }
 
-// Allow counts one event against an address's budget, AddressRate and
-// AddressBurst, as the events of its sessions are. It is for what comes by another
-// way, such as a posted form. False means too many, and wait how long until there
-// is room for one. It may be called at any time from any goroutine.
-func (s *Server) Allow(address string) (wait time.Duration, ok bool) {
-	return s.addresses.take(address, time.Now())
+// Allow counts what costs as much as so many events against an address's budget,
+// AddressRate and AddressBurst, as the events of its sessions are. It is for what comes
+// by another way, such as a posted form. False means too many, and wait how long until
+// there is room for it. It may be called at any time from any goroutine.
+func (s *Server) Allow(address string, events int) (wait time.Duration, ok bool) {
+	return s.addresses.take(address, min(float64(events), s.addresses.limit.burst), time.Now())
 }
 
 // age is the time since New in nanoseconds, never 0. The wall clock may be set
@@ -217,6 +270,7 @@ func (s *Server) Run(ctx context.Context) error {
 		if now.Sub(forgot) >= time.Second {
 			forgot = now
 			s.addresses.forget(now)
+			s.pointers.forget(now)
 		}
 	})
 	for _, session := range s.streams.close() {

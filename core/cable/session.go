@@ -6,12 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
-
-	"github.com/fasthttp/websocket"
 
 	"github.com/global-presence/presence/plugins"
 )
@@ -32,8 +32,9 @@ type Session struct {
 	person  plugins.Person
 	address string
 
-	writers sync.WaitGroup
-	write   func()       // drainOutbox, bound once so that starting it allocates nothing
+	shard   *shard
+	writers sync.WaitGroup // the goroutine that writes, and the last frame on its way
+	in      reader
 	heard   atomic.Int64 // Server.age at the last frame
 	reading atomic.Int64 // Server.age at the beginning of a frame that is being read, or 0
 
@@ -41,6 +42,7 @@ type Session struct {
 
 	// Of the reading goroutine alone.
 	events    bucket
+	passing   bucket // of events of which only the newest counts
 	visits    bucket // rooms joined anew
 	syncs     bucket
 	malformed bucket
@@ -50,12 +52,20 @@ type Session struct {
 	// Of the wheel, guarded by wheel.mu.
 	slot, place int
 
-	mu     sync.Mutex
-	net    net.Conn        // nil before and after the connection is ours; guarded by mu
-	outbox outbox          // guarded by mu
-	active bool            // a goroutine of writers is at work; guarded by mu
-	subs   []*subscription // in the order of their subscribe; guarded by mu
-	ended  string          // the reason, "" while open; guarded by mu
+	following []*subscription // those that have joined their part; of the shard's goroutine
+
+	mu      sync.Mutex
+	net     net.Conn        // nil before and after the connection is ours; guarded by mu
+	raw     syscall.RawConn // the socket of net; nil if there is none; guarded by mu
+	queued  int             // frames for it alone among the shard's jobs; guarded by mu
+	outbox  outbox          // guarded by mu
+	rest    []byte          // of a frame that was cut, to be written before outbox; guarded by mu
+	drain   func()          // drainOutbox; guarded by mu
+	ready   bool            // among the shard's ready; guarded by mu
+	active  bool            // a goroutine of writers is at work; guarded by mu
+	subs    []*subscription // in the order of their subscribe; guarded by mu
+	ended   string          // the reason, "" while open: nothing more is queued; guarded by mu
+	closing bool            // the last frame has been written or is in outbox; guarded by mu
 }
 
 // ID names the session: 16 characters of lower-case base32.
@@ -80,36 +90,33 @@ func newSession(server *Server, person plugins.Person, address string) *Session 
 		},
 		address: strings.Clone(address),
 		rooms:   map[string]int{},
+		shard:   server.nextShard(),
 	}
-	s.write = s.drainOutbox
 	return s
 }
 
-// open makes the session use a connection.
-func (s *Session) open(ws *websocket.Conn) {
+// open makes the session use a connection. early is what was read of it already.
+func (s *Session) open(conn net.Conn, early []byte) {
 	s.heard.Store(s.server.age(time.Now()))
-	ws.SetPingHandler(func(data string) error {
-		if !s.hear() {
-			return errFlood
-		}
-		s.send(encode(opPong, []byte(data)))
-		return nil
-	})
-	ws.SetPongHandler(func(string) error {
-		if !s.hear() {
-			return errFlood
-		}
-		return nil
-	})
-	ws.SetCloseHandler(func(int, string) error { return nil }) // close answers through the outbox
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.net = ws.NetConn()
+	if s.net, s.raw = conn, rawOf(conn); s.raw != nil {
+		boundUnsent(s.raw)
+	}
+	s.in = newReader(conn, s.raw, s.server.cfg.MaxFrame, s.begin, early)
+}
+
+// begin notes that a frame has begun and more of it is to come.
+func (s *Session) begin() {
+	if s.reading.Load() == 0 {
+		s.reading.Store(s.server.age(time.Now()))
+	}
 }
 
 var (
 	errFlood    = errors.New("too many frames")
 	errTooLarge = errors.New("frame too large")
+	errClosed   = errors.New("close frame")
 )
 
 // hear notes a sign of life. It is false when there are too many of them.
@@ -119,80 +126,52 @@ func (s *Session) hear() bool {
 	return !s.frames.exceeds(s.server.floodLimit, now)
 }
 
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
-
 // read handles what the browser sends until the connection or the session ends.
-func (s *Session) read(ws *websocket.Conn) {
-	for s.readFrame(ws) {
+func (s *Session) read() {
+	for s.readFrame() {
 	}
 }
 
-func (s *Session) readFrame(ws *websocket.Conn) bool {
-	kind, r, err := ws.NextReader()
-	if err != nil {
+func (s *Session) readFrame() bool {
+	defer s.in.release()
+	opcode, payload, err := s.in.next()
+	if s.in.opcode == 0 { // otherwise it came between the frames of a message
+		s.reading.Store(0)
+	}
+	if err == nil && !s.hear() {
+		err = errFlood
+	}
+	switch {
+	case err != nil:
 		s.endOfRead(err)
 		return false
-	}
-	buf := buffers.Get().(*[]byte)
-	defer func() {
-		if cap(*buf) <= 16<<10 { // large ones are rare: let them go
-			buffers.Put(buf)
-		}
-	}()
-	s.reading.Store(s.server.age(time.Now()))
-	*buf, err = readAtMost(r, (*buf)[:0], s.server.cfg.MaxFrame)
-	s.reading.Store(0)
-	if err != nil {
-		s.endOfRead(err)
-		return false
-	}
-	if !s.hear() {
-		s.endOfRead(errFlood)
-		return false
-	}
-	if kind != websocket.TextMessage {
+	case opcode == opText:
+		return s.handle(payload)
+	case opcode == opPing:
+		s.send(encode(opPong, payload))
+	case opcode == opBinary:
 		return s.refuse("binary")
 	}
-	return s.handle(*buf)
-}
-
-// readAtMost reads all of r into buf; more than most bytes are errTooLarge.
-func readAtMost(r io.Reader, buf []byte, most int) ([]byte, error) {
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		switch {
-		case len(buf) > most:
-			return buf, errTooLarge
-		case errors.Is(err, io.EOF):
-			return buf, nil
-		case err != nil:
-			return buf, err
-		}
-	}
+	return true
 }
 
 // endOfRead ends the session for the reason that reading has ended.
 func (s *Session) endOfRead(err error) {
-	closed, isClosed := errors.AsType[*websocket.CloseError](err)
 	_, isNet := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, errFlood):
 		s.server.metrics.refused.WithLabelValues(reasonFlood).Inc()
 		s.end(reasonFlood, closePolicy, disconnectFrame(reasonFlood, false))
-	case errors.Is(err, errTooLarge), errors.Is(err, websocket.ErrReadLimit):
+	case errors.Is(err, errTooLarge):
 		s.server.metrics.refused.WithLabelValues(reasonTooLarge).Inc()
 		s.end(reasonTooLarge, closePolicy, disconnectFrame(reasonTooLarge, false))
-	case isClosed && closed.Code != websocket.CloseAbnormalClosure:
+	case errors.Is(err, errClosed):
 		s.end(reasonLeft, closeNormal, nil)
-	case isClosed, isNet, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
+	case isNet, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe):
 		s.end(reasonLost, 0, nil)
-	default: // the reader has sent a close frame
+	default:
 		s.server.metrics.refused.WithLabelValues(reasonProtocol).Inc()
-		s.end(reasonProtocol, 0, nil)
+		s.end(reasonProtocol, closeProtocol, nil)
 	}
 }
 
@@ -206,38 +185,77 @@ func (s *Session) refuse(why string) bool {
 	return false
 }
 
-// send puts a frame in the outbox.
-func (s *Session) send(frame []byte) {
+// send sends a frame to the session alone.
+func (s *Session) send(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.enqueue(frame)
+	s.post(frame{bytes: b}, false)
 }
 
-// enqueue puts a frame in the outbox and reports whether it has. s.mu is held.
-func (s *Session) enqueue(frame []byte) bool {
-	if s.ended != "" {
+// post gives a frame for the session alone to the shard. counts says that it is a
+// broadcast's. s.mu is held.
+func (s *Session) post(f frame, counts bool) {
+	switch {
+	case s.ended != "":
+		return
+	case s.queued >= queuedFactor*s.server.cfg.Outbox:
+		s.tooSlow()
+		return
+	}
+	s.queued++
+	s.shard.put(job{what: toSession, session: s, counts: counts, frame: f})
+}
+
+// queuedFactor times Outbox is how many frames for one session may be among a shard's
+// jobs. The shard takes them at the next opportunity, whatever the browser does, so
+// this is only reached by who asks faster than it can.
+const queuedFactor = 4
+
+// accept puts a frame in the outbox and reports whether it has. It is called by the
+// shard; s.mu is held.
+func (s *Session) accept(f frame) bool {
+	if s.closing {
 		return false
 	}
-	if !s.outbox.fits(frame, s.server.cfg.Outbox, s.server.cfg.OutboxBytes) {
-		s.server.metrics.overflows.Inc()
-		s.outbox.drop()
-		s.endLocked(reasonTooSlow, closePolicy, disconnectFrame(reasonTooSlow, true))
+	if s.outbox.supersede(f) {
+		s.server.metrics.superseded.Inc()
+	}
+	if !s.outbox.fits(f, s.server.cfg.Outbox, s.server.cfg.OutboxBytes) {
+		s.tooSlow()
 		return false
 	}
-	s.outbox.push(frame)
-	s.startWriter()
+	s.outbox.push(f)
 	return true
 }
 
-// startWriter sees to it that somebody writes. A goroutine is started when frames
-// wait and ends when none do, so that an idle session has no stack for it. s.mu is
-// held, which keeps writers from being waited for at the same moment: by then the
-// session has ended.
+// tooSlow ends a session whose outbox is full. s.mu is held.
+func (s *Session) tooSlow() {
+	s.outbox.drop()
+	if s.ended != "" { // for another reason, of which it is to be told
+		return
+	}
+	s.server.metrics.overflows.Inc()
+	s.endLocked(reasonTooSlow, 0, nil)
+	if s.net == nil {
+		return
+	}
+	s.closing = true
+	s.outbox.push(frame{bytes: append(disconnectFrame(reasonTooSlow, true), closeFrame(closePolicy)...)})
+	s.startWriter()
+}
+
+// startWriter sees to it that somebody writes who may wait. The goroutine ends when
+// nothing waits, so that an idle session has no stack for it. s.mu is held, which
+// keeps writers from being waited for at the same moment: by then the session is
+// closing.
 func (s *Session) startWriter() {
 	if !s.active && s.net != nil {
+		if s.drain == nil {
+			s.drain = s.drainOutbox // once, so that starting it allocates nothing
+		}
 		s.active = true
 		s.writers.Add(1)
-		go s.write()
+		go s.drain()
 	}
 }
 
@@ -246,30 +264,47 @@ func (s *Session) drainOutbox() {
 	defer s.writers.Done()
 	for {
 		s.mu.Lock()
-		if s.outbox.len() == 0 {
+		b, chunk := s.rest, (*[]byte)(nil)
+		switch {
+		case b != nil:
+			s.rest = nil
+		case s.outbox.len() > 0:
+			b, chunk = s.outbox.pop()
+		default:
 			s.active = false
 			s.mu.Unlock()
 			return
 		}
-		frame, chunk := s.outbox.pop()
 		conn := s.net
 		if s.ended == "" { // otherwise end has set a nearer one
 			_ = conn.SetWriteDeadline(time.Now().Add(s.server.cfg.WriteTimeout)) // a write would fail as well
 		}
 		s.mu.Unlock()
-		_, err := conn.Write(frame)
+		_, err := conn.Write(b)
 		if chunk != nil {
 			chunks.Put(chunk)
 		}
 		if err != nil {
 			s.mu.Lock()
-			s.outbox.drop() // what was cut in the middle cannot go on
-			s.endLocked(reasonWrite, 0, nil)
+			reason := reasonWrite
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				reason = reasonTooSlow
+			}
+			s.fail(reason)
 			s.active = false
 			s.mu.Unlock()
 			return
 		}
 	}
+}
+
+// fail ends a session to which nothing can be written any more: what was cut in the
+// middle cannot go on. s.mu is held.
+func (s *Session) fail(reason string) {
+	s.outbox.drop()
+	s.rest = nil
+	s.closing = true
+	s.endLocked(reason, 0, nil)
 }
 
 // end ends an open session, with a last frame unless it is nil and a close frame
@@ -289,20 +324,15 @@ func (s *Session) endLocked(reason string, code uint16, last []byte) bool {
 	if s.net == nil {
 		return true
 	}
-	if last != nil {
-		s.outbox.push(last)
-	}
 	if code != 0 {
-		s.outbox.push(closeFrame(code))
+		last = append(last, closeFrame(code)...)
 	}
-	if s.outbox.len() > 0 {
-		s.startWriter()
-	}
+	s.writers.Add(1)
+	s.shard.put(job{what: toEnd, session: s, frame: frame{bytes: last}})
 	// Wake the reader, and a writer that waits for the browser. Errors mean that
 	// the connection is gone, which both will see.
-	now := time.Now()
-	_ = s.net.SetReadDeadline(now)
-	_ = s.net.SetWriteDeadline(now.Add(min(endTimeout, s.server.cfg.WriteTimeout)))
+	_ = s.net.SetReadDeadline(time.Now())
+	s.extend()
 	return true
 }
 
@@ -314,8 +344,11 @@ func (s *Session) finish() (reason string) {
 	s.mu.Lock()
 	conn, reason := s.net, s.ended
 	s.mu.Unlock()
-	switch reason {
-	case reasonLost, reasonWrite, reasonLeft: // nothing more to read
+	told := s.in.buffered() // of a peer that has closed already
+	s.in.release()
+	switch {
+	case reason == reasonLost, reason == reasonWrite, reason == reasonLeft: // nothing more to read
+	case endsWithClose(told):
 	default:
 		_ = conn.SetReadDeadline(time.Now().Add(linger))
 		s.readOut(conn)
@@ -324,7 +357,7 @@ func (s *Session) finish() (reason string) {
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.net = nil
+	s.net, s.raw, s.closing = nil, nil, true
 	s.outbox.drop()
 	return reason
 }

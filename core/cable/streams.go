@@ -14,6 +14,8 @@ type streams struct {
 	closed   bool                // no session is added any more; guarded by mu
 	empty    chan struct{}       // closed when closed and without sessions
 
+	shards []*shard
+
 	addresses  map[string]int // sessions by address; guarded by mu
 	perAddress int            // the most sessions of one
 }
@@ -30,22 +32,30 @@ type room struct {
 }
 
 type group struct {
-	identifier string          // the JSON string as it came
-	prefix     []byte          // what a data frame starts with
-	foreign    bool            // not as our own client writes it
-	members    []*subscription // in no order; guarded by room.mu
+	identifier string  // the JSON string as it came
+	feature    string  // the only one whose messages it gets, "" for all
+	prefix     []byte  // what a data frame starts with
+	foreign    bool    // not as our own client writes it
+	members    int     // guarded by room.mu
+	parts      []*part // by shard, nil where it has had no member; guarded by room.mu
 }
 
 type subscription struct {
 	session *Session
 	room    *room
 	group   *group
-	place   int        // in group.members; guarded by room.mu
+	part    *part
 	later   *laterSync // the newest, or nil; of the reading goroutine alone
+
+	// Of the shard's goroutine.
+	at    uint64 // position in the log of part; up to it everything was given to the session
+	place int    // in the part's members or mixed
+	mixed bool   // in its mixed
 }
 
-func newStreams(perAddress int) *streams {
+func newStreams(perAddress int, shards []*shard) *streams {
 	return &streams{
+		shards:     shards,
 		sessions:   map[string]*Session{},
 		rooms:      map[string]*room{},
 		empty:      make(chan struct{}),
@@ -109,31 +119,45 @@ func (t *streams) isClosed() bool {
 // subscribe makes s follow a room and queues the confirm. Both happen before any
 // other goroutine can broadcast to the subscription. An error is the reason why the
 // room has no place for the identifier.
-func (t *streams) subscribe(s *Session, identifier, name string) error {
+func (t *streams) subscribe(s *Session, identifier, name, feature string) error {
 	r := t.hold(name)
 	r.mu.Lock()
-	g, err := r.group(identifier)
+	g, err := r.group(identifier, feature)
 	if err != nil {
 		r.mu.Unlock()
 		t.release(r)
 		return err
 	}
 	defer r.mu.Unlock()
-	sub := &subscription{session: s, room: r, group: g, place: len(g.members)}
-	g.members = append(g.members, sub)
+	p := g.part(s.shard)
+	sub := &subscription{session: s, room: r, group: g, part: p}
+	g.members++
+	p.size++
 	user := s.person.User
 	r.users[user] = append(r.users[user], sub)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.subs = append(s.subs, sub)
-	s.enqueue(confirmFrame(g.identifier))
+	s.queued++
+	s.shard.put(job{what: toJoin, sub: sub, frame: frame{bytes: confirmFrame(g.identifier)}})
 	return nil
+}
+
+// part returns the part of a group in a shard; room.mu is held.
+func (g *group) part(d *shard) *part {
+	if n := d.index + 1 - len(g.parts); n > 0 {
+		g.parts = append(g.parts, make([]*part, n)...)
+	}
+	if g.parts[d.index] == nil {
+		g.parts[d.index] = &part{}
+	}
+	return g.parts[d.index]
 }
 
 // group returns the group of an identifier, which it makes if there is a place for
 // it; r.mu is held.
-func (r *room) group(identifier string) (*group, error) {
+func (r *room) group(identifier, feature string) (*group, error) {
 	foreign := 0
 	for _, g := range r.groups {
 		if g.identifier == identifier {
@@ -143,7 +167,10 @@ func (r *room) group(identifier string) (*group, error) {
 			foreign++
 		}
 	}
-	g := &group{identifier: identifier, prefix: dataPrefix(identifier), foreign: !isCanonical(identifier, r.name)}
+	g := &group{
+		identifier: identifier, feature: feature, prefix: dataPrefix(identifier),
+		foreign: !isCanonical(identifier, r.name, feature),
+	}
 	if g.foreign && foreign >= maxForeign {
 		return nil, errors.New("too many identifiers for this room")
 	}
@@ -161,11 +188,8 @@ func (sub *subscription) leave() {
 	r, g, s := sub.room, sub.group, sub.session
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last := len(g.members) - 1
-	moved := g.members[last]
-	g.members[sub.place], moved.place = moved, sub.place
-	g.members[last] = nil
-	if g.members = g.members[:last]; last == 0 {
+	sub.part.size--
+	if g.members--; g.members == 0 {
 		r.groups = slices.DeleteFunc(r.groups, func(o *group) bool { return o == g })
 	}
 	user := s.person.User
@@ -176,6 +200,7 @@ func (sub *subscription) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.subs = slices.DeleteFunc(s.subs, func(o *subscription) bool { return o == sub })
+	s.shard.put(job{what: toLeave, sub: sub})
 }
 
 // hold returns the room of a name, which stays known until release.
@@ -199,91 +224,104 @@ func (t *streams) release(r *room) {
 	}
 }
 
-// broadcast returns in how many outboxes it has put the message. All that goes to a
-// room or a part of it does so under the room's lock, one after the other.
-func (t *streams) broadcast(to Stream, message []byte) (delivered int) {
+// broadcast sends a message to those of a stream. All that goes to a room or a part of
+// it does so under the room's lock, one after the other.
+func (t *streams) broadcast(to Stream, key string, message []byte) {
 	t.mu.RLock()
 	r, s := t.rooms[to.Room], t.sessions[to.Session]
 	t.mu.RUnlock()
 	if r == nil {
-		return 0
+		return
 	}
+	if to.User == "" && to.Session == "" {
+		for _, d := range t.shards { // before r.mu, so that sessions come and go meanwhile
+			d.await()
+		}
+	}
+	once := encoder{to: to, key: key, message: message}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
 	case to.Session != "":
 		if s != nil && (to.User == "" || to.User == s.person.User) {
-			delivered = s.deliver(r, message)
+			s.deliver(r, &once)
 		}
 	case to.User != "":
-		delivered = r.deliver(to.User, message)
+		r.deliver(&once)
 	default:
-		delivered = r.broadcast(message)
+		r.broadcast(t.shards, &once)
 	}
-	return delivered
 }
 
-// broadcast puts a message in the outboxes of everybody; r.mu is held.
-func (r *room) broadcast(message []byte) (delivered int) {
+// gets reports whether members get the messages of a feature, "" being nobody's.
+func (g *group) gets(feature string) bool {
+	return g.feature == "" || feature == "" || g.feature == feature
+}
+
+// broadcast sends a message to everybody; r.mu is held.
+func (r *room) broadcast(shards []*shard, once *encoder) {
 	for _, g := range r.groups {
-		frame := dataFrame(g.prefix, message)
-		for _, sub := range g.members {
+		if !g.gets(once.to.Feature) {
+			continue
+		}
+		f := once.encode(g)
+		for i, p := range g.parts {
+			if p != nil && p.size > 0 {
+				shards[i].put(job{what: toPart, part: p, frame: f})
+			}
+		}
+	}
+}
+
+// deliver sends a message to one user's tabs; r.mu is held.
+func (r *room) deliver(once *encoder) {
+	for _, sub := range r.users[once.to.User] {
+		if sub.group.gets(once.to.Feature) {
 			s := sub.session
 			s.mu.Lock()
-			if s.enqueue(frame) {
-				delivered++
-			}
+			s.post(once.encode(sub.group), true)
 			s.mu.Unlock()
 		}
 	}
-	return delivered
-}
-
-// deliver puts a message in the outboxes of one user's tabs; r.mu is held.
-func (r *room) deliver(user string, message []byte) (delivered int) {
-	var once encoder
-	for _, sub := range r.users[user] {
-		s := sub.session
-		s.mu.Lock()
-		if s.enqueue(once.encode(sub.group, message)) {
-			delivered++
-		}
-		s.mu.Unlock()
-	}
-	return delivered
 }
 
 // encoder makes a message's frame once for each run of the same identifier.
 type encoder struct {
+	to      Stream
+	key     string
+	message []byte
+
 	group *group
-	frame []byte
+	frame frame
 }
 
-func (e *encoder) encode(g *group, message []byte) []byte {
+func (e *encoder) encode(g *group) frame {
 	if e.group != g {
-		e.group, e.frame = g, dataFrame(g.prefix, message)
+		e.group, e.frame = g, frame{bytes: dataFrame(g.prefix, e.message)}
+		if e.key != "" { // the same of another audience or identifier is something else
+			e.frame.key = e.to.User + "\x00" + e.to.Session + "\x00" + e.to.Feature + "\x00" + e.key + "\x00" + g.identifier
+		}
 	}
 	return e.frame
 }
 
-// deliver puts a message in the outbox for each subscription to a room.
-func (s *Session) deliver(r *room, message []byte) (delivered int) {
+// deliver sends a message for each subscription to a room.
+func (s *Session) deliver(r *room, once *encoder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {
-		if sub.room == r && s.enqueue(dataFrame(sub.group.prefix, message)) {
-			delivered++
+		if sub.room == r && sub.group.gets(once.to.Feature) {
+			s.post(once.encode(sub.group), true)
 		}
 	}
-	return delivered
 }
 
-// reply puts a message in the outbox of one subscription, unless it has ended.
+// reply sends a message to one subscription, unless it has ended.
 func (s *Session) reply(sub *subscription, message []byte) {
-	frame := dataFrame(sub.group.prefix, message)
+	f := frame{bytes: dataFrame(sub.group.prefix, message)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slices.Contains(s.subs, sub) {
-		s.enqueue(frame)
+		s.post(f, false)
 	}
 }

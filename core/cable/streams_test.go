@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/global-presence/presence/core/cable"
+	"github.com/global-presence/presence/plugins/dom"
 )
 
 // TestServer_BroadcastAudience sends to each kind of stream and sees who gets it.
@@ -212,7 +213,7 @@ func TestServer_Metrics(t *testing.T) {
 	c.join("other")
 	wantMetrics(t, registry, map[string]float64{
 		"presence_sessions": 1, "presence_subscriptions": 2, "presence_deliveries_total": 1,
-		"presence_session_events_total": 0, "presence_outbox_overflows_total": 0,
+		"presence_session_events_total": 0, "presence_outbox_overflows_total": 0, "presence_frames_superseded_total": 0,
 		"presence_frames_refused_total malformed": 1,
 	})
 	c.ws.Close()
@@ -223,7 +224,7 @@ func TestServer_Metrics(t *testing.T) {
 	}
 	wantMetrics(t, registry, map[string]float64{
 		"presence_sessions": 0, "presence_subscriptions": 0, "presence_deliveries_total": 1,
-		"presence_session_events_total": 0, "presence_outbox_overflows_total": 0,
+		"presence_session_events_total": 0, "presence_outbox_overflows_total": 0, "presence_frames_superseded_total": 0,
 		"presence_frames_refused_total malformed": 1, "presence_sessions_closed_total lost": 1,
 	})
 }
@@ -247,5 +248,39 @@ func wantMetrics(t *testing.T, g prometheus.Gatherer, want map[string]float64) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
+	}
+}
+
+// TestServer_BroadcastFeature: a page that shows one feature gets its messages and
+// those of the host, and no others.
+func TestServer_BroadcastFeature(t *testing.T) {
+	shown := make(chan cable.Shown, 1)
+	s := startServer(t, cable.Config{Handler: &fake{
+		sync: func(_ *cable.Session, _ string, of cable.Shown, _ func(...dom.Operation)) { shown <- of },
+	}})
+	all, lamp := open(t, s, "ann"), open(t, s, "ann")
+	all.join("home")
+	const only = `{"channel":"Live","room":"home","feature":"lamp"}`
+	lamp.command("subscribe", only)
+	lamp.wantConfirm(only)
+	lamp.command("message", only, map[string]any{"action": "sync", "frags": map[string]string{}})
+	if of := <-shown; of.Feature != "lamp" {
+		t.Errorf("sync of the feature %q, want lamp", of.Feature)
+	}
+	for _, to := range []cable.Stream{{Room: "home"}, {Room: "home", User: "ann"}} {
+		for _, feature := range []string{"lamp", "clock", ""} {
+			to.Feature = feature
+			s.Broadcast(to, []byte(`"`+feature+`"`))
+		}
+		for _, want := range []string{"lamp", "clock", ""} {
+			all.wantMessage(`"` + want + `"`)
+		}
+		for _, want := range []string{"lamp", ""} {
+			lamp.wantMessage(`"` + want + `"`)
+		}
+	}
+	lamp.command("subscribe", `{"channel":"Live","room":"home","feature":"nope"}`)
+	if f := lamp.next(); f.Type != "reject_subscription" || f.Reason != "unknown feature" {
+		t.Errorf("frame = %s, want a reject of a feature that there is not", f.raw)
 	}
 }

@@ -13,38 +13,42 @@ type laterSync struct {
 	timer *time.Timer
 	done  chan struct{} // closed when it has been handed on
 
-	mu   sync.Mutex
-	revs map[string]string // the newest of the subscription, nil once taken; guarded by mu
+	mu    sync.Mutex
+	shown *Shown // the newest of the subscription, nil once taken; guarded by mu
 }
 
-// replace makes l ask for newer revisions. It is false when l waits no more.
-func (l *laterSync) replace(revs map[string]string) bool {
+// replace makes l ask by what the page shows now. It is false when l waits no more.
+func (l *laterSync) replace(shown Shown) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.revs == nil {
+	if l.shown == nil {
 		return false
 	}
-	l.revs = revs
+	if shown.Revs == nil { // it asks for boards only
+		shown.Revs = l.shown.Revs
+	}
+	l.shown = &shown
 	return true
 }
 
-func (l *laterSync) take() (revs map[string]string) {
+func (l *laterSync) take() Shown {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	revs, l.revs = l.revs, nil
-	return revs
+	shown := *l.shown
+	l.shown = nil
+	return shown
 }
 
 // sync hands a sync on, now or later. It is false when reading should stop. The
 // address's budget is not asked: when a region fails over, all pages of an office
 // ask at once, for what is in memory.
 func (s *Session) sync(sub *subscription, m message) bool {
-	revs, err := m.revs()
+	shown, err := m.shown()
 	if err != nil {
 		return s.refuse("malformed")
 	}
 	if l := sub.later; l != nil {
-		if l.replace(revs) {
+		if l.replace(shown) {
 			return true
 		}
 		<-l.done // so that they stay in order; Handler.Sync returns at once
@@ -52,10 +56,10 @@ func (s *Session) sync(sub *subscription, m message) bool {
 	}
 	wait := s.syncs.reserve(s.server.visitLimit, time.Now())
 	if wait == 0 {
-		s.handOn(sub, revs)
+		s.handOn(sub, shown)
 		return true
 	}
-	l := &laterSync{revs: revs, done: make(chan struct{})}
+	l := &laterSync{shown: &shown, done: make(chan struct{})}
 	l.timer = time.AfterFunc(wait, func() {
 		defer close(l.done)
 		s.handOn(sub, l.take())
@@ -64,9 +68,10 @@ func (s *Session) sync(sub *subscription, m message) bool {
 	return true
 }
 
-func (s *Session) handOn(sub *subscription, revs map[string]string) {
+func (s *Session) handOn(sub *subscription, shown Shown) {
+	shown.Feature = sub.group.feature
 	reply := func(ops ...dom.Operation) { s.operate(sub, ops...) }
-	s.server.guard(s, "sync", func() { s.server.cfg.Handler.Sync(s, sub.room.name, revs, reply) })
+	s.server.guard(s, "sync", func() { s.server.cfg.Handler.Sync(s, sub.room.name, shown, reply) })
 }
 
 // dropSync forgets the sync of a subscription that ends. When it returns, none is

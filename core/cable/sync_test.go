@@ -22,8 +22,8 @@ type synced struct {
 
 func syncs(calls chan synced) *fake {
 	start := time.Now()
-	return &fake{sync: func(_ *cable.Session, _ string, revs map[string]string, _ func(...dom.Operation)) {
-		calls <- synced{time.Since(start), revs["a"]}
+	return &fake{sync: func(_ *cable.Session, _ string, shown cable.Shown, _ func(...dom.Operation)) {
+		calls <- synced{time.Since(start), shown.Revs["a"]}
 	}}
 }
 
@@ -64,7 +64,7 @@ func (c *client) wait(d time.Duration) {
 // TestSync_SharedAddress has two pages behind one address come back at once.
 func TestSync_SharedAddress(t *testing.T) {
 	s := startServer(t, cable.Config{AddressRate: 1, AddressBurst: 1, Handler: &fake{
-		sync: func(_ *cable.Session, _ string, _ map[string]string, reply func(...dom.Operation)) {
+		sync: func(_ *cable.Session, _ string, _ cable.Shown, reply func(...dom.Operation)) {
 			reply(dom.SetTitle("now"))
 		},
 	}})
@@ -147,7 +147,7 @@ func TestSync_OneCallAtATime(t *testing.T) {
 			busy.Store(false)
 			done(cable.Ack{Status: cable.OK})
 		},
-		sync: func(*cable.Session, string, map[string]string, func(...dom.Operation)) { overlaps <- busy.Load() },
+		sync: func(*cable.Session, string, cable.Shown, func(...dom.Operation)) { overlaps <- busy.Load() },
 	}})
 	c := open(t, s, "")
 	c.join("home")

@@ -9,7 +9,8 @@ import (
 // wheel spreads the pings of all sessions evenly over PingInterval. In each tick
 // one slot is pinged, with one frame for all its sessions.
 type wheel struct {
-	tick time.Duration
+	tick   time.Duration
+	shards []*shard
 
 	mu    sync.Mutex
 	slots [][]*Session // guarded by mu
@@ -21,9 +22,9 @@ type wheel struct {
 // wheelTick is the time between two ticks, unless PingInterval is shorter.
 const wheelTick = 100 * time.Millisecond
 
-func newWheel(interval time.Duration) *wheel {
+func newWheel(interval time.Duration, shards []*shard) *wheel {
 	n := max(1, int(interval/wheelTick))
-	return &wheel{tick: interval / time.Duration(n), slots: make([][]*Session, n)}
+	return &wheel{tick: interval / time.Duration(n), shards: shards, slots: make([][]*Session, n)}
 }
 
 func (w *wheel) add(s *Session) {
@@ -52,10 +53,11 @@ func (w *wheel) ping(now time.Time, timeout time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	interval := w.tick * time.Duration(len(w.slots))
-	frame := pingFrame(now)
+	ping := pingFrame(now)
 	if every := max(1, int(timeout/(3*interval))); w.round%every == 0 {
-		frame = append(frame, encode(opPing)...)
+		ping = append(ping, encode(opPing)...)
 	}
+	alive := make([][]*Session, len(w.shards))
 	for _, s := range w.slots[w.next] {
 		silent := s.server.age(now) - int64(timeout)
 		if s.heard.Load() < silent {
@@ -63,7 +65,12 @@ func (w *wheel) ping(now time.Time, timeout time.Duration) {
 		} else if began := s.reading.Load(); began != 0 && began < silent {
 			s.end(reasonUnfinished, closePolicy, disconnectFrame(reasonUnfinished, true))
 		} else {
-			s.send(frame)
+			alive[s.shard.index] = append(alive[s.shard.index], s)
+		}
+	}
+	for i, sessions := range alive {
+		if len(sessions) > 0 {
+			w.shards[i].put(job{what: toPing, sessions: sessions, frame: frame{bytes: ping}})
 		}
 	}
 	if w.next++; w.next == len(w.slots) {

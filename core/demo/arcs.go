@@ -46,6 +46,9 @@ var (
 // draw draws the links of st.
 func (p picture) draw(st Status) arcs {
 	n := len(st.Regions)
+	if n > 4 && p.class == narrowArcs.class { // without labels: see view.many
+		p.step /= 2
+	}
 	base := p.top + p.low + (n-2)*p.step
 	a := arcs{Class: p.class, Width: p.width, Height: base + p.under}
 	at := map[string]int{} // by site

@@ -71,6 +71,13 @@ func (b *board) cut(ctx context.Context, site string, off bool) error {
 		b.planet.CutOff(site)
 	} else {
 		delete(b.off, site)
+		var cut []way
+		for _, l := range b.planet.Links() {
+			if l.Cut && (l.From == site || l.To == site) {
+				cut = append(cut, way{l.From, l.To})
+			}
+		}
+		b.journal.open(cut) // before what waits for it arrives
 		b.planet.Rejoin(site)
 	}
 	b.look(ctx)

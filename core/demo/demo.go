@@ -101,7 +101,7 @@ func (d *Demo) newPlace(index int, name string, secret []byte) (*place, error) {
 	p.server, err = core.New(core.Config{
 		Engine: eng, Features: d.cfg.Features, Secret: secret, Listen: address, Admin: "127.0.0.1:0",
 		Region: string(p.region), Version: d.cfg.Version, FramePort: framePort,
-		StopTimeout: d.cfg.StopTimeout, Registry: registry, Logger: d.cfg.Logger.With(slog.String("site", name)),
+		StopTimeout: d.cfg.StopTimeout, Registry: registry, Logger: d.cfg.Logger.With(slog.String("at", name)), // some lines tell of other sites
 	})
 	if err != nil {
 		return nil, d.regionError(name, address, err)

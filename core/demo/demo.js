@@ -4,7 +4,9 @@
 const root = document.documentElement
 const still = matchMedia('(prefers-reduced-motion: reduce)')
 const patience = 400 // ms that changes may travel before the page says so
+const silence = 25_000 // ms without a word from the server, which says one each 10 s
 let last, timer, late = false
+let doubt // ends the patience with a server that says nothing
 
 const say = (element, text) => { if (element.textContent !== text) element.textContent = text }
 const all = (selector, value) => document.querySelectorAll(`[${selector}="${value}"]`)
@@ -33,6 +35,19 @@ function showVerdict () {
   late = false
   verdict.dataset.verdict = state
   say(verdict.querySelector('[data-sentence]'), sentence)
+}
+
+// What was so when the demo was last heard of need not be so any more.
+function showGone () {
+  root.dataset.demo = 'gone'
+  clearTimeout(timer)
+  timer = undefined
+  late = false
+  const verdict = document.querySelector('.verdict')
+  verdict.dataset.verdict = 'gone'
+  say(verdict.querySelector('[data-sentence]'), 'The demo does not answer.')
+  for (const sentence of document.querySelectorAll('.region [data-sentence]')) say(sentence, 'Not known.')
+  for (const way of document.querySelectorAll('.ways li')) say(way, '')
 }
 
 function showRegion (region) {
@@ -66,10 +81,17 @@ function show (status) {
   status.links.forEach((link, i) => showLink(link, before?.links[i]))
 }
 
+// A server that hangs, or a network that swallows, closes no connection.
+function heard () {
+  clearTimeout(doubt)
+  doubt = setTimeout(showGone, silence)
+  root.dataset.demo = 'live'
+}
+
 const events = new EventSource('/events')
-events.onopen = () => { root.dataset.demo = 'live' }
-events.onerror = () => { root.dataset.demo = 'gone' }
-events.onmessage = e => show(JSON.parse(e.data))
+events.onopen = heard
+events.onerror = () => { clearTimeout(doubt); showGone() }
+events.onmessage = e => { heard(); show(JSON.parse(e.data)) }
 
 // Without script a form loads the page again, and the frames with it.
 addEventListener('submit', async e => {

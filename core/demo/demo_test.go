@@ -78,6 +78,9 @@ func TestDemo_Run(t *testing.T) {
 		}
 		d.waitVerdict("All three regions agree.")
 		d.waitShown("dark after 6", "iad", "lhr", "syd")
+		if ways := d.status().Regions[2].Ways; ways[0] != "from Ashburn 101 ms" {
+			t.Errorf("Sydney heard of it %q, want the wait for the cut left out", ways)
+		}
 
 		if err := d.stop(); err != nil {
 			t.Errorf("Run() = %v, want nil", err)

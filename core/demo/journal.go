@@ -38,11 +38,12 @@ type moved struct {
 	at     time.Time // when its own site had read it
 }
 
-// reading is how far one site has come in another one's log. Both fields are
-// guarded by journal.mu.
+// reading is how far one site has come in another one's log. All fields are guarded
+// by journal.mu.
 type reading struct {
-	last state.ID
-	took time.Duration // of the last entry on its way, 0 before the first
+	last   state.ID
+	took   time.Duration // of the last entry on its way, 0 before the first
+	opened time.Time     // when the way was last opened again
 }
 
 // flow is what is known of one way.
@@ -53,8 +54,8 @@ type flow struct {
 	// to has not read.
 	sent, waiting int
 
-	// took is how long the last of them was on its way, 0 before the first. What
-	// waited for a cut to heal counts with the wait.
+	// took is how long the last of them was on its way, 0 before the first and after
+	// one that waited for a cut to heal: its wait says nothing of the way.
 	took time.Duration
 }
 
@@ -114,7 +115,10 @@ func (j *journal) take(reader string, d *engine.Delivery, now time.Time) bool {
 	r.last = d.ID
 	if events > 0 {
 		if i, ok := slices.BinarySearchFunc(log.entries, d.ID, func(m moved, id state.ID) int { return m.id.Compare(id) }); ok {
-			r.took = now.Sub(log.entries[i].at)
+			r.took = 0
+			if at := log.entries[i].at; !at.Before(r.opened) {
+				r.took = now.Sub(at)
+			}
 		}
 	}
 	j.trim(d.Site)
@@ -140,6 +144,18 @@ func unread(entries []moved, last state.ID) []moved {
 		i++
 	}
 	return entries[i:]
+}
+
+// open notes that ways are opened again that were cut until now.
+func (j *journal) open(ways []way) {
+	now := time.Now()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, w := range ways {
+		if r := j.reads[w]; r != nil {
+			r.opened = now
+		}
+	}
 }
 
 // touch has whoever waits for changed look again.

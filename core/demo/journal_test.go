@@ -73,6 +73,18 @@ func TestJournal(t *testing.T) {
 			t.Errorf("%d entries are kept, want none", j.Kept())
 		}
 
+		// What waited for a cut to heal says nothing of how far it is.
+		j.Read("iad", entry("iad", 5, "e"))
+		time.Sleep(10 * time.Second)
+		j.Open("iad", "lhr")
+		j.Read("iad", entry("iad", 6, "f"))
+		time.Sleep(41 * time.Millisecond)
+		j.Read("lhr", entry("iad", 5, "e"))
+		want("iad", "lhr", 4, 1, 0)
+		j.Read("lhr", entry("iad", 6, "f"))
+		want("iad", "lhr", 4, 0, 41*time.Millisecond)
+		j.Read("syd", entry("iad", 6, "f"))
+
 		j.Read("iad", entry("gru", 1, "d"))
 		changed(true) // of syd's
 		j.Read("iad", entry("gru", 2, "d"))

@@ -184,19 +184,13 @@ func (p *page) events(w http.ResponseWriter, r *http.Request) {
 		if !say("data: " + string(encoded)) {
 			return
 		}
-		for waiting := true; waiting; {
-			select {
-			case <-next:
-				waiting = false
-			case <-time.After(silence):
-				if !say(":") {
-					return
-				}
-			case <-p.stopping:
-				return
-			case <-r.Context().Done():
-				return
-			}
+		select {
+		case <-next:
+		case <-time.After(silence): // the same again: the page knows that it is still so
+		case <-p.stopping:
+			return
+		case <-r.Context().Done():
+			return
 		}
 	}
 }

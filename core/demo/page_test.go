@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/html"
+
+	"github.com/global-presence/presence/core/region"
 )
 
 // find returns the nodes of a document that have a tag, in order.
@@ -102,8 +104,47 @@ func TestDemo_Cookie(t *testing.T) {
 	if got := cookie(d.url); got != first {
 		t.Errorf("the page takes %s for %s", first, got)
 	}
-	if got := cookie(d.url, "Cookie: presence=aaaaaaaaaaaaaaaa.of-another-start"); got == first || len(got) != len(first) {
-		t.Errorf("a cookie of an earlier start became %q", got)
+	const earlier = "presence=aaaaaaaaaaaaaaaa.of-another-start"
+	if got := cookie(d.url, "Cookie: "+earlier); got != first { // the client sends its own as well
+		t.Errorf("beside a cookie of an earlier start, %s became %s", first, got)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Cookie", earlier)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if all := resp.Cookies(); len(all) != 1 || all[0].Value == first || len(all[0].Value) != len(first) {
+		t.Errorf("a cookie of an earlier start became %v", all)
+	}
+}
+
+// Of many regions the picture on a phone has room for the codes alone.
+func TestDemo_Page_many(t *testing.T) {
+	for regions, many := range map[string]bool{"iad,lhr": false, "iad,lhr,syd,gru,nrt": true} {
+		cfg := config(t)
+		cfg.Regions = nil
+		for code := range strings.SplitSeq(regions, ",") {
+			cfg.Regions = append(cfg.Regions, region.Code(code))
+		}
+		d := startDemo(t, cfg)
+		body := d.get(d.url).body
+		if got := find(t, body, "body")[0]["class"] == "many"; got != many {
+			t.Errorf("%s: the page is for many: %v, want %v", regions, got, many)
+		}
+		var codes []string
+		for _, a := range find(t, body, "a") {
+			if code := a["data-code"]; code != "" {
+				codes = append(codes, code)
+			}
+		}
+		if got := strings.Join(codes, ","); got != regions {
+			t.Errorf("the picture's codes are %s, want %s", got, regions)
+		}
 	}
 }
 

@@ -37,7 +37,7 @@ type card struct {
 func (p *page) newView(host string, framed bool) view {
 	st, _, _ := p.board.now()
 	v := view{
-		Frame:  frame.Frame{Styles: []string{p.files.URL("app.css"), p.style.URL}, Script: p.script.URL, Icon: p.files.URL("favicon.svg")},
+		Frame:  frame.Frame{Styles: []string{p.files.URL("app.css"), p.style.URL}, Scripts: []string{p.script.URL}, Icon: p.files.URL("favicon.svg")},
 		Status: st, Framed: framed, Hints: p.hints,
 		Title: strings.ToUpper(numbers[len(st.Regions)][:1]) + numbers[len(st.Regions)][1:],
 	}
@@ -51,6 +51,10 @@ func (p *page) newView(host string, framed bool) view {
 	}
 	return v
 }
+
+// many reports whether the regions are too many for a phone to name them and their
+// distances in the picture.
+func (v view) many() bool { return len(v.Cards) > 4 }
 
 // newHints returns what to try among these regions: a click in the first one, seen
 // by the one that is farthest from it, and a cut of that one.

@@ -24,9 +24,13 @@ type ack struct {
 	RetryAfter float64 // ms
 }
 
-// dial opens a socket as a visitor and follows a room.
-func dial(v *visitor, room string) (*socket, error) {
+// dial opens a socket as a visitor and follows a room. Headers are given as name, value,
+// name, value, ….
+func dial(v *visitor, room string, headers ...string) (*socket, error) {
 	header := http.Header{"Cookie": {"presence=" + v.cookie()}, "Origin": {v.url}}
+	for i := 0; i < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
 	dialer := websocket.Dialer{Subprotocols: []string{"actioncable-v1-json", "actioncable-unsupported"}, HandshakeTimeout: patience}
 	ws, _, err := dialer.DialContext(v.tb.Context(), "ws"+strings.TrimPrefix(v.url, "http")+"/cable", header)
 	if err != nil {
@@ -64,6 +68,11 @@ func (s *socket) read() ([]ack, error) {
 	if err != nil {
 		return nil, err
 	}
+	return acksIn(raw)
+}
+
+// acksIn returns the answers in a frame.
+func acksIn(raw []byte) ([]ack, error) {
 	var f struct {
 		Type    string
 		Reason  string

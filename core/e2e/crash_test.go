@@ -91,7 +91,6 @@ func TestCrash(t *testing.T) {
 	for range rounds {
 		together(1000, true)
 		s = startServer(t, file, listen)
-		s.waitReady() // on a busy machine it serves before its features are up
 		net.swallow(false)
 		made, waiting := clicks()
 		got := shown()

@@ -230,6 +230,8 @@ func TestDemo(t *testing.T) {
 	s.stop()
 	waitValue(page, `document.documentElement.dataset.demo`, "gone")
 	page.waitText(".gone", "The demo has stopped. Start it again and this page goes on.")
+	page.waitText(".verdict", "The demo does not answer.")
+	page.waitText("#region-syd .word", "Not known.")
 }
 
 // checkDemoWithoutScript uses the page's buttons as the forms that they are.

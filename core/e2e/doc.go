@@ -16,8 +16,14 @@
 //	go test ./core/e2e
 //	go test ./core/e2e -run=TestCrash -seed=7
 //	go test ./core/e2e -program=/usr/local/bin/presence
+//	go test ./core/e2e -carrier=wasm
 //	go test ./core/e2e -run='^$' -bench=.
 //	go test ./core/e2e -run=TestScreenshots -screenshots=DIR
+//
+// With -carrier=wasm every server runs the built-in features as modules for
+// WebAssembly. They are built by make wasm and compiled once a run, by a program without
+// the race detector, which would take twenty times as long; the server is built without
+// it, too. The demo and the page of `presence dev` have processes all the same.
 //
 // # What every test checks besides
 //

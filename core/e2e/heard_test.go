@@ -35,6 +35,9 @@ func (h *heard) hear(event any) {
 		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
 			text, grave = fmt.Sprintf("%s: %s of %s", text, d.ViolatedDirective, d.BlockedURL), true
 		}
+		if d := e.Issue.Details.GenericIssueDetails; d != nil {
+			text = fmt.Sprintf("%s: %s %s", text, d.ErrorType, d.ViolatingNodeAttribute)
+		}
 		h.complain(text, grave)
 	case *log.EventEntryAdded:
 		text := fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL)

@@ -150,8 +150,8 @@ func TestHTTP_assets(t *testing.T) {
 	s := startServer(t)
 	v := newVisitor(t, s.url)
 	found := v.get("/").assets()
-	if len(found) != 4 {
-		t.Fatalf("page loads %q, want two styles, a script and an icon", found)
+	if len(found) != 6 {
+		t.Fatalf("page loads %q, want three styles, two scripts and an icon", found)
 	}
 	script := 0
 	for _, path := range found {

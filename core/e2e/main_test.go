@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,11 +24,17 @@ var (
 var run struct {
 	dir     string                 // gone when the run ends
 	binary  func() (string, error) // builds the program once
+	plain   func() (string, error) // and without the race detector, with which compiling modules takes twenty times as long
 	browser func() (*chromium, error)
+	modules func() (string, error) // builds the features' modules once, with -carrier=wasm
 }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	if *carrier != "process" && *carrier != "wasm" {
+		fmt.Fprintf(os.Stderr, "-carrier is %q; want process or wasm\n", *carrier)
+		os.Exit(2)
+	}
 	os.Exit(runTests(m))
 }
 
@@ -38,7 +46,9 @@ func runTests(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	run.dir = dir
-	run.binary = sync.OnceValues(build)
+	run.binary = sync.OnceValues(func() (string, error) { return build("presence", race && *carrier != "wasm") })
+	run.plain = sync.OnceValues(func() (string, error) { return build("plain", false) })
+	run.modules = sync.OnceValues(buildModules)
 	var started *chromium
 	run.browser = sync.OnceValues(func() (c *chromium, err error) {
 		started, err = startChromium(filepath.Join(dir, "chromium"))
@@ -52,11 +62,11 @@ func runTests(m *testing.M) int {
 }
 
 // build makes the program and returns where it is.
-func build() (string, error) {
+func build(name string, race bool) (string, error) {
 	if *prebuilt != "" {
 		return filepath.Abs(*prebuilt)
 	}
-	path := filepath.Join(run.dir, "presence")
+	path := filepath.Join(run.dir, name)
 	args := []string{"build", "-o", path}
 	if race {
 		args = append(args, "-race")
@@ -78,6 +88,23 @@ func program(tb testing.TB) string {
 	return path
 }
 
+// programFor is program for a command line. What starts dozens of processes or compiles
+// modules does so without the race detector, with which it takes minutes: the same code
+// runs with it in all other tests.
+func programFor(tb testing.TB, args []string) string {
+	tb.Helper()
+	heavy := slices.Contains(args, "demo") || slices.Contains(args, "dev") ||
+		slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--plugins=") })
+	if !heavy || !race || *carrier == "wasm" {
+		return program(tb)
+	}
+	path, err := run.plain()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
 // patience is how long a state of the page or the server may take to come. It is
 // far longer than any should take, for machines that are busy.
 const patience = 20 * time.Second
@@ -85,6 +112,12 @@ const patience = 20 * time.Second
 // waitFor calls look until it is satisfied. It fails with the last thing that look
 // has seen.
 func waitFor(tb testing.TB, what string, look func() (saw string, ok bool)) {
+	tb.Helper()
+	waitWithin(tb, patience, what, look)
+}
+
+// waitWithin is waitFor for what may take longer.
+func waitWithin(tb testing.TB, within time.Duration, what string, look func() (saw string, ok bool)) {
 	tb.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -94,8 +127,8 @@ func waitFor(tb testing.TB, what string, look func() (saw string, ok bool)) {
 		if ok {
 			return
 		}
-		if time.Since(began) > patience {
-			tb.Fatalf("waited %v for %s; last saw %s", patience, what, saw)
+		if time.Since(began) > within {
+			tb.Fatalf("waited %v for %s; last saw %s", within, what, saw)
 		}
 		<-tick.C
 	}

@@ -207,7 +207,7 @@ func watchStore(tb testing.TB, store *keydbtest.Server, site string) *sightings 
 
 func benchmarkRegions(b *testing.B, all []*crossing, delay time.Duration) {
 	for _, c := range all {
-		c.server = startServer(b, append(c.args, secretArg)...)
+		c.server = startServing(b, append(c.args, secretArg)...)
 		c.server.worries = []string{"not synced", "presence not written", "feature not rendered"}
 	}
 	pl := &planet{}

@@ -28,7 +28,7 @@ type place struct {
 // start starts the region's program, again or for the first time.
 func (p *place) start(tb testing.TB) {
 	tb.Helper()
-	p.server = startServer(tb, p.args...)
+	p.server = startServing(tb, p.args...)
 	// Stores and regions come and go here.
 	p.server.worries = []string{
 		"store", "keydb server", "presence not written", "logs cannot be read", "binary stopped beating",

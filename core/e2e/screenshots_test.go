@@ -83,6 +83,30 @@ func TestScreenshots(t *testing.T) {
 	b.shoot("phone-room-light", 390, 844, "light")
 }
 
+// TestScreenshots_away saves what people see while their region's store is away.
+func TestScreenshots_away(t *testing.T) {
+	if *screenshots == "" {
+		t.Skip("-screenshots names no folder")
+	}
+	s, store := startOnRedis(t)
+	a := newPerson(t).open(s.url)
+	a.click(addOne)
+	a.waitIdle()
+	store.Kill()
+	a.waitState("away")
+	a.click(addOne)
+	a.waitText("#page_error-counter", "It can't be saved yet, but is kept.")
+	absent := newPerson(t).newTab()
+	absent.visit(s.url + "/r/kitchen")
+	absent.waitState("away")
+	for name, page := range map[string]*tab{"away": a, "absent": absent} {
+		page.shoot("desktop-"+name+"-light", 1440, 900, "light")
+		page.shoot("phone-"+name+"-dark", 390, 844, "dark")
+		page.shoot("tablet-"+name+"-light", 820, 1180, "light")
+		page.shoot("narrow-"+name+"-light", 320, 700, "light")
+	}
+}
+
 // shoot saves the whole page as a browser of a size and a colour scheme shows it.
 func (t *tab) shoot(name string, width, height int64, scheme string) {
 	t.tb.Helper()

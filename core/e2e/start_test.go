@@ -164,7 +164,7 @@ func TestStart_commands(t *testing.T) {
 	})
 	t.Run("no such feature", func(t *testing.T) {
 		o := execute(t, nil, "feature", "nope")
-		o.want(t, 2, o.errOut, `"nope"`, "ticker, lightbulb, regions, hello, counter, identity, tabs")
+		o.want(t, 2, o.errOut, `"nope"`, "ticker, globe, lightbulb, board, counter, reactions, hello, regions, identity, tabs, viewers, cursors")
 	})
 	t.Run("version", func(t *testing.T) {
 		o := execute(t, nil, "version")

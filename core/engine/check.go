@@ -22,6 +22,8 @@ const (
 	// MaxBatchSize is the size of a batch in bytes, as [Batch.Size] counts it.
 	MaxBatchSize = 1 << 20
 
+	// MaxBatchCells is how many cells of boards a batch may paint.
+	MaxBatchCells = 1 << 14
 	// MaxHeard is how many beats one beat may answer, and MaxPings how many round
 	// trips it may tell.
 	MaxHeard = 64
@@ -48,6 +50,18 @@ func (b Batch) Size() int {
 	for i := range b.Changes {
 		c := &b.Changes[i].Cell
 		n += cellOverhead + len(c.Room) + len(c.Feature) + len(c.Field) + len(c.Key) + len(c.Value)
+	}
+	return n
+}
+
+// cells returns how many cells of boards b paints.
+func (b Batch) cells() int {
+	n := 0
+	for i := range b.Changes {
+		if c := &b.Changes[i].Cell; c.Kind == plugins.Grid {
+			p, _ := state.ParsePatch(c.Value) // checked
+			n += p.Cells()
+		}
 	}
 	return n
 }
@@ -99,10 +113,16 @@ func (b Batch) check() error {
 			return err
 		}
 	}
+	cells := 0
 	for i := range b.Changes {
-		if err := b.Changes[i].check(); err != nil {
+		n, err := b.Changes[i].check()
+		if err != nil {
 			return fmt.Errorf("change %d: %w", i, err)
 		}
+		cells += n
+	}
+	if cells > MaxBatchCells {
+		return fmt.Errorf("%d cells of boards: want at most %d", cells, MaxBatchCells)
 	}
 	if n := b.Size(); n > MaxBatchSize {
 		return fmt.Errorf("%d bytes: want at most %d", n, MaxBatchSize)
@@ -154,45 +174,53 @@ func (b *Beat) checkTrips() error {
 	return nil
 }
 
-func (c *Change) check() error {
+// check returns how many cells of a board c paints.
+func (c *Change) check() (cells int, err error) {
 	if err := state.CheckRoom(c.Cell.Room); err != nil {
-		return err
+		return 0, err
 	}
 	kind := c.Cell.Kind
-	if kind < plugins.Register || kind > plugins.Volatile {
-		return fmt.Errorf("unknown kind %d", kind)
+	switch kind {
+	case plugins.Register, plugins.Counter, plugins.List, plugins.Presence, plugins.Grid:
+	case plugins.Volatile:
+		return 0, fmt.Errorf("a volatile value is signalled, not appended")
+	default:
+		return 0, fmt.Errorf("unknown kind %d", kind)
 	}
 	if err := checkName("feature", c.Cell.Feature, false); err != nil {
-		return err
+		return 0, err
 	}
 	if err := checkName("field", c.Cell.Field, kind == plugins.Presence); err != nil {
-		return err
+		return 0, err
 	}
 	if err := checkName("key", c.Cell.Key, kind != plugins.Presence); err != nil {
-		return err
+		return 0, err
 	}
-	single := kind == plugins.Register || kind == plugins.Counter || kind == plugins.List
 	switch {
 	case len(c.Cell.Value) > plugins.MaxValueSize:
-		return fmt.Errorf("value of %d bytes: want at most %d", len(c.Cell.Value), plugins.MaxValueSize)
+		return 0, fmt.Errorf("value of %d bytes: want at most %d", len(c.Cell.Value), plugins.MaxValueSize)
 	case !utf8.ValidString(c.Cell.Value):
-		return fmt.Errorf("value: want UTF-8")
-	case single && c.Cell.Key != "":
-		return fmt.Errorf("key %q: this kind has none, or the engine sets it", c.Cell.Key)
+		return 0, fmt.Errorf("value is not UTF-8")
+	case kind != plugins.Presence && c.Cell.Key != "":
+		return 0, fmt.Errorf("key %q: this kind has none, or the engine sets it", c.Cell.Key)
 	case kind == plugins.Counter && c.Cell.Value != "":
-		return fmt.Errorf("counter with a value: want a delta")
+		return 0, fmt.Errorf("counter with a value: want a delta")
 	case kind != plugins.Counter && c.Delta != 0:
-		return fmt.Errorf("delta: only a counter has one")
+		return 0, fmt.Errorf("delta: only a counter has one")
 	case kind == plugins.List && (c.Cap < 1 || c.Cap > plugins.MaxListSize):
-		return fmt.Errorf("cap %d of a list: want 1 to %d", c.Cap, plugins.MaxListSize)
+		return 0, fmt.Errorf("cap %d of a list: want 1 to %d", c.Cap, plugins.MaxListSize)
 	case kind != plugins.List && c.Cap != 0:
-		return fmt.Errorf("cap: only a list has one")
+		return 0, fmt.Errorf("cap: only a list has one")
 	case c.Cell.Removed && kind != plugins.Register && kind != plugins.Presence:
-		return fmt.Errorf("removed: only a register and a member can be")
+		return 0, fmt.Errorf("removed: only a register and a member can be")
 	case c.Cell.Removed && kind == plugins.Register && c.Cell.Value != "":
-		return fmt.Errorf("removed register with a value")
+		return 0, fmt.Errorf("removed register with a value")
 	}
-	return nil
+	if kind != plugins.Grid {
+		return 0, nil
+	}
+	p, err := state.ParsePatch(c.Cell.Value)
+	return p.Cells(), err
 }
 
 // siteName is what a site may be called: it stands in keys, ids of elements and

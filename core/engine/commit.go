@@ -71,6 +71,7 @@ type Committer struct {
 type call struct {
 	batch   Batch
 	size    int
+	cells   int // of boards
 	durable bool
 	done    chan outcome // has room for the one outcome, so that nobody waits for a caller that left
 }
@@ -161,7 +162,7 @@ func (c *Committer) append(ctx context.Context, b Batch) (state.ID, error) {
 		return state.ID{}, context.Cause(ctx)
 	}
 	call := &call{
-		batch: b, size: b.Size(), done: make(chan outcome, 1),
+		batch: b, size: b.Size(), cells: b.cells(), done: make(chan outcome, 1),
 		durable: c.cfg.Durable != nil && c.cfg.Durable(b),
 	}
 	c.mu.Lock()
@@ -200,7 +201,7 @@ func (c *Committer) take(group []*call) []*call {
 	if slices.ContainsFunc(c.queue, func(call *call) bool { return call.durable != c.last }) {
 		c.last = !c.last // the other kind's turn
 	}
-	var changes, events, size, beats int
+	var changes, events, size, cells, beats int
 	rest := c.queue[:0]
 	for i, call := range c.queue {
 		if call.durable != c.last {
@@ -211,10 +212,11 @@ func (c *Committer) take(group []*call) []*call {
 		changes += len(b.Changes)
 		events += len(b.Events)
 		size += call.size
+		cells += call.cells
 		if b.Beat != nil {
 			beats++
 		}
-		full := changes > c.cfg.MaxChanges || events > c.cfg.MaxChanges || size > c.cfg.MaxBytes
+		full := changes > c.cfg.MaxChanges || events > c.cfg.MaxChanges || size > c.cfg.MaxBytes || cells > MaxBatchCells
 		if len(group) > 0 && (full || beats > 1 || b.Binary != group[0].batch.Binary) {
 			rest = append(rest, c.queue[i:]...)
 			break

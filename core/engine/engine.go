@@ -79,8 +79,30 @@ type Engine interface {
 	// Load returns the cells of a room, of all sites, and for each site a
 	// position: all entries up to it are contained in the cells, later ones may
 	// be.
+	//
+	// A board comes as tiles, cells of kind Grid with a key ([state.TileCell]).
 	Load(ctx context.Context, room string) ([]state.Cell, Positions, error)
+
+	// Past calls deliver with what the logs of the sites that from names hold after
+	// these positions, and returns nil where they end. An error of deliver ends it and
+	// is returned. It changes nothing and waits for nobody; a gap where entries went
+	// before they could be read is told as Tail tells it.
+	Past(ctx context.Context, from Positions, deliver func([]Delivery) error) error
+
+	// Signal shows cells of kind Volatile to all who follow Signals now, in every
+	// region. Nothing of them is kept, in the log neither: they are lost where a link
+	// or a process breaks. Those of one caller come in their order; at most
+	// MaxSignals cells and MaxSignalSize bytes at once.
+	Signal(ctx context.Context, cells []state.Cell) error
+
+	// Signals calls deliver with what Signal is given in any region, here too, until
+	// ctx ends, and returns its cause. deliver is never called twice at once, and while
+	// it is slow what comes may be lost.
+	Signals(ctx context.Context, deliver func(site string, cells []state.Cell)) error
 }
+
+// Nowhere is no room: to load it tells where the logs end, and costs nothing else.
+const Nowhere = "\x01"
 
 // Positions says for each site the id of the last entry seen. Given to Tail, the
 // position under the empty name holds for the sites that are not named.
@@ -110,7 +132,8 @@ type Batch struct {
 type Change struct {
 	// Cell is what to write; its Stamp is set by the engine. For a Counter,
 	// Value is left empty and Delta is added to the site's total. For a List, Key
-	// is set by the engine from the stamp.
+	// is set by the engine from the stamp. For a Grid, Value is a [state.Patch]. A
+	// Volatile one is refused: it is for Signal.
 	Cell state.Cell
 
 	// Delta is what to add to a Counter.

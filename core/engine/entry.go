@@ -2,7 +2,9 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,9 +24,12 @@ type wireEntry struct {
 }
 
 // Encode returns the entry without its site and id, as JSON. The cells' stamps are
-// implied by the entry's place in the log, but for those that it puts back.
+// implied by the entry's place in the log, but for those that it puts back. A cell of
+// the same field as the one before it says so by naming no room: a crowd that paints
+// one board says it once.
 func (e Entry) Encode() ([]byte, error) {
 	w := wireEntry{Entry: e, Again: e.Restores}
+	w.Cells = fold(e.Cells)
 	if e.Restores {
 		w.Stamps = make([]string, len(e.Cells))
 		for i, c := range e.Cells {
@@ -38,6 +43,35 @@ func (e Entry) Encode() ([]byte, error) {
 	return b, nil
 }
 
+// fold returns cells of which one that is of the same field as the one before it names
+// no field.
+func fold(cells []state.Cell) []state.Cell {
+	folded := slices.Clone(cells)
+	for i := range folded {
+		c := &folded[i]
+		if i > 0 && c.Room == cells[i-1].Room && c.Feature == cells[i-1].Feature && c.Field == cells[i-1].Field && c.Kind == cells[i-1].Kind {
+			c.Room, c.Feature, c.Field, c.Kind = "", "", "", 0
+		}
+	}
+	return folded
+}
+
+// unfold undoes fold in place.
+func unfold(cells []state.Cell) error {
+	for i := range cells {
+		c := &cells[i]
+		switch {
+		case c.Room != "":
+		case i == 0:
+			return errors.New("the first cell has no room")
+		default:
+			before := cells[i-1]
+			c.Room, c.Feature, c.Field, c.Kind = before.Room, before.Feature, before.Field, before.Kind
+		}
+	}
+	return nil
+}
+
 // DecodeEntry reads what Encode wrote of the entry at id in the log of site.
 func DecodeEntry(site string, id state.ID, b []byte) (Entry, error) {
 	var w wireEntry
@@ -48,6 +82,9 @@ func DecodeEntry(site string, id state.ID, b []byte) (Entry, error) {
 	e.Site, e.ID, e.Restores = site, id, w.Again
 	if e.Restores && len(w.Stamps) != len(e.Cells) {
 		return Entry{}, fmt.Errorf("decode log entry %s of %s: %d stamps of %d cells", id, site, len(w.Stamps), len(e.Cells))
+	}
+	if err := unfold(e.Cells); err != nil {
+		return Entry{}, fmt.Errorf("decode log entry %s of %s: %w", id, site, err)
 	}
 	for i := range e.Cells {
 		stamp := state.Stamp{ID: id, Site: site, Index: i}

@@ -58,3 +58,10 @@ func (c Code) Position() (lat, lon float64, ok bool) {
 	p, ok := places[c]
 	return p.lat, p.lon, ok
 }
+
+// OfSite returns the region that a site's name says it is in: "lhr" for "lhr" and
+// "lhr-2".
+func OfSite(site string) Code {
+	code, _, _ := strings.Cut(site, "-")
+	return Code(code)
+}

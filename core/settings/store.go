@@ -164,3 +164,19 @@ func (d *Doctor) Check() error {
 	d.Store.check(&f)
 	return f.err()
 }
+
+// CacheDir is where what was compiled is kept: below the data folder, beside the data
+// file, else where this user's programs keep such things; "" if there is no such place.
+func (s *Store) CacheDir() string {
+	switch {
+	case s.Data != "" && s.KeyDB == Hosted:
+		return filepath.Join(s.Data, "cache")
+	case s.Data != "":
+		return s.Data + ".cache"
+	}
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "presence")
+}

@@ -19,23 +19,25 @@ const People = "@people"
 type Cell struct {
 	// Room, Feature and Field say what it is a value of. Members of a room have
 	// the feature [People] and no field.
-	Room    string `json:"r"`
-	Feature string `json:"f"`
+	Room    string `json:"r,omitempty"`
+	Feature string `json:"f,omitempty"`
 	Field   string `json:"n,omitempty"`
 
 	// Key tells apart what a field holds many of: an item of a list by its
-	// [Stamp.Key], a member by the session. Otherwise it is empty.
+	// [Stamp.Key], a member by the session, a tile of a board as [TileName] says. A
+	// volatile value may have one of its feature's choice. Otherwise it is empty.
 	Key string `json:"k,omitempty"`
 
 	// Kind says how cells of this address merge.
-	Kind plugins.Kind `json:"t"`
+	Kind plugins.Kind `json:"t,omitempty"`
 
 	// Stamp says when and by which site it was written. In a log entry it is
 	// implied by the entry.
 	Stamp Stamp `json:"-"`
 
 	// Value is the register's value, the site's total of a counter in decimal,
-	// an item, a member as [Member.Encode] writes it, or a volatile value.
+	// an item, a member as [Member.Encode] writes it, a volatile value, or of a board:
+	// a [Patch] in a log, a tile in a state.
 	Value string `json:"v,omitempty"`
 
 	// Removed marks a tombstone: a register without a value or a member who
@@ -58,7 +60,7 @@ func (c Cell) Address() Address {
 // member is bound to the binary that holds its socket, and a volatile value is
 // not kept at all.
 func Durable(k plugins.Kind) bool {
-	return k == plugins.Register || k == plugins.Counter || k == plugins.List
+	return k == plugins.Register || k == plugins.Counter || k == plugins.List || k == plugins.Grid
 }
 
 // MaxRoomSize is the size of a room's name in bytes.

@@ -30,6 +30,9 @@ func (id ID) Next(now time.Time) ID {
 	if ms := now.UnixMilli(); ms > id.MS {
 		return ID{MS: ms}
 	}
+	if id.Seq >= MaxSeq {
+		return ID{MS: id.MS + 1}
+	}
 	return ID{MS: id.MS, Seq: id.Seq + 1}
 }
 

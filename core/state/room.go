@@ -30,6 +30,10 @@ func NewSchema(manifests ...plugins.Manifest) Schema {
 type Change struct {
 	Feature string
 	plugins.Change
+
+	// Cells are those of a Grid that look different now. Where a cell is among them
+	// twice, the last one counts.
+	Cells []Painted
 }
 
 // Room is the merged state of one room.
@@ -37,6 +41,7 @@ type Room struct {
 	schema   Schema
 	values   map[fieldKey]map[string]Cell // registers and counters, by site
 	lists    map[fieldKey][]Cell          // newest first, at most Cap
+	grids    map[string]*Grid             // by feature
 	people   people
 	watchers []Change // a template for each Presence field of the schema
 	sites    []plugins.Site
@@ -48,11 +53,18 @@ type fieldKey struct{ feature, field string }
 // NewRoom returns a room in which nothing has happened.
 func NewRoom(schema Schema) *Room {
 	r := &Room{
-		schema: schema,
 		values: map[fieldKey]map[string]Cell{},
 		lists:  map[fieldKey][]Cell{},
+		grids:  map[string]*Grid{},
 		people: newPeople(),
 	}
+	r.setSchema(schema)
+	return r
+}
+
+// setSchema makes schema the room's, and finds the fields that the host fills in.
+func (r *Room) setSchema(schema Schema) {
+	r.schema, r.watchers, r.mapped = schema, nil, nil
 	for _, feature := range slices.Sorted(maps.Keys(schema)) {
 		for _, field := range slices.Sorted(maps.Keys(schema[feature])) {
 			change := Change{Feature: feature, Change: plugins.Change{Field: field}}
@@ -64,12 +76,21 @@ func NewRoom(schema Schema) *Room {
 			}
 		}
 	}
-	return r
+}
+
+// Redefine makes schema the room's, in which one feature has other fields than
+// before, or none any more. What the room holds of that feature is dropped: whoever
+// wants what the store has of it merges that again. The others keep what they have.
+func (r *Room) Redefine(schema Schema, feature string) {
+	r.setSchema(schema)
+	maps.DeleteFunc(r.values, func(k fieldKey, _ map[string]Cell) bool { return k.feature == feature })
+	maps.DeleteFunc(r.lists, func(k fieldKey, _ []Cell) bool { return k.feature == feature })
+	delete(r.grids, feature)
 }
 
 // Merge takes cells of any sites in any order and returns what changed for the
 // people in the room. Cells that are older than what the room holds, or are in it
-// already, change nothing. A volatile cell is a change and leaves no trace.
+// already, change nothing. The cells of an entry's board are merged in their order.
 func (r *Room) Merge(cells ...Cell) []Change {
 	var changed []Change
 	for _, c := range cells {
@@ -92,9 +113,15 @@ func (r *Room) merge(c Cell) []Change {
 	key := fieldKey{c.Feature, c.Field}
 	change := Change{Feature: c.Feature, Change: plugins.Change{Field: c.Field}}
 	switch c.Kind {
-	case plugins.Volatile:
-		change.Value = c.Value
-		return []Change{change}
+	case plugins.Grid:
+		if c.Key == "" {
+			change.Cells = r.Grid(c.Feature).mergePatch(c)
+		} else {
+			change.Cells = r.Grid(c.Feature).mergeTile(c)
+		}
+		if len(change.Cells) > 0 {
+			return []Change{change}
+		}
 	case plugins.Register, plugins.Counter:
 		if r.mergeValue(key, c) {
 			return []Change{change}
@@ -104,7 +131,8 @@ func (r *Room) merge(c Cell) []Change {
 			change.ID, change.Value = c.Stamp.Key(), c.Value
 			return []Change{change}
 		}
-	case plugins.Presence, plugins.Sites: // not written by a feature
+	case plugins.Presence, plugins.Sites, plugins.Traffic: // not written by a feature
+	case plugins.Volatile: // not in a log
 	}
 	return nil
 }
@@ -137,10 +165,26 @@ func (r *Room) mergeItem(key fieldKey, c Cell, limit int) bool {
 	return true
 }
 
-// Reset takes what a site's store says now in place of what the room holds of that
-// site up to an id: cells that are no longer in the store go, newer ones stay. It
-// is how a room gets over a gap in the site's log.
-func (r *Room) Reset(site string, upTo ID, cells []Cell) []Change {
+// Reset takes what the store says now in place of what the room holds of some sites up
+// to the positions at which it was loaded: cells that are no longer in the store go,
+// newer ones stay. It is how a room gets over a gap in a log. cells are those of the
+// room, of all sites.
+func (r *Room) Reset(sites map[string]bool, at map[string]ID, cells []Cell) []Change {
+	var changed []Change
+	for _, site := range slices.Sorted(maps.Keys(sites)) {
+		var own []Cell
+		for _, c := range cells {
+			if c.Stamp.Site == site && c.Kind != plugins.Grid {
+				own = append(own, c)
+			}
+		}
+		changed = append(changed, r.resetSite(site, at[site], own)...)
+	}
+	return append(changed, r.resetBoards(sites, at, cells)...)
+}
+
+// resetSite is Reset for the cells of one site.
+func (r *Room) resetSite(site string, upTo ID, cells []Cell) []Change {
 	kept := make(map[Address]bool, len(cells))
 	sessions := map[string]bool{}
 	for _, c := range cells {
@@ -168,6 +212,28 @@ func (r *Room) Reset(site string, upTo ID, cells []Cell) []Change {
 	}
 	changed = append(changed, r.watched(r.people.keep(site, upTo, sessions))...)
 	return append(changed, r.Merge(cells...)...)
+}
+
+// resetBoards is Reset for the boards, which hold only the newest paint of each cell: of
+// what is under it the tiles of all sites tell.
+func (r *Room) resetBoards(sites map[string]bool, at map[string]ID, cells []Cell) []Change {
+	var changed []Change
+	for feature := range r.schema {
+		g := r.Grid(feature)
+		if g == nil {
+			continue
+		}
+		var tiles []Cell
+		for _, c := range cells {
+			if c.Kind == plugins.Grid && c.Feature == feature && c.Field == g.field.Name && c.Key != "" {
+				tiles = append(tiles, c)
+			}
+		}
+		if painted := g.reset(sites, at, tiles); len(painted) > 0 {
+			changed = append(changed, Change{Feature: feature, Change: plugins.Change{Field: g.field.Name}, Cells: painted})
+		}
+	}
+	return changed
 }
 
 // SetLive shows (or hides) the members whose sockets binary holds: it beats (or no
@@ -231,7 +297,8 @@ func (r *Room) State(feature string, users []string) plugins.State {
 			if len(r.sites) > 0 {
 				put(&s.Sites, name, r.sites)
 			}
-		case plugins.Volatile:
+		case plugins.Volatile, plugins.Traffic:
+		case plugins.Grid: // too large to hand over: see Room.Grid
 		}
 	}
 	return s

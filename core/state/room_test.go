@@ -237,7 +237,7 @@ func TestRoom_Reset_heals(t *testing.T) {
 			held = slices.DeleteFunc(held, func(c state.Cell) bool {
 				return c.Removed && c.Feature == state.People && rapid.Bool().Draw(t, "dropped")
 			})
-			r.Reset(site, state.ID{MS: math.MaxInt64}, rapid.Permutation(held).Draw(t, "order"))
+			r.Reset(map[string]bool{site: true}, map[string]state.ID{site: {MS: math.MaxInt64}}, rapid.Permutation(held).Draw(t, "order"))
 		}
 		if d := diff(expected(cells, binaries), view(r)); d != "" {
 			t.Fatalf("view after loading again (-want +got):\n%s", d)
@@ -249,7 +249,7 @@ func TestRoom_Reset_keepsNewer(t *testing.T) {
 	r := newRoom()
 	stamp := state.Stamp{ID: state.ID{MS: 5}, Site: "lhr"}
 	r.Merge(state.Cell{Feature: "demo", Field: "light", Kind: plugins.Register, Stamp: stamp, Value: "on"})
-	r.Reset("lhr", state.ID{MS: 4}, nil)
+	r.Reset(map[string]bool{"lhr": true}, map[string]state.ID{"lhr": {MS: 4}}, nil)
 	if got := view(r).Registers["light"].Value; got != "on" {
 		t.Errorf("light = %q after a reset up to an earlier id, want on", got)
 	}
@@ -305,12 +305,12 @@ func TestRoom_Merge_passesOver(t *testing.T) {
 	}
 }
 
+// TestRoom_Merge_volatile: what is shown once is in no log and changes no room.
 func TestRoom_Merge_volatile(t *testing.T) {
 	r := newRoom()
 	c := state.Cell{Feature: "demo", Field: "wave", Kind: plugins.Volatile, Value: "hey", Stamp: state.Stamp{ID: state.ID{MS: 1}, Site: "lhr"}}
-	want := []state.Change{{Feature: "demo", Change: plugins.Change{Field: "wave", Value: "hey"}}}
-	if d := gocmp.Diff(want, r.Merge(c)); d != "" {
-		t.Errorf("Merge of a volatile cell (-want +got):\n%s", d)
+	if got := r.Merge(c); got != nil {
+		t.Errorf("Merge of a volatile cell = %v, want nothing", got)
 	}
 }
 
@@ -385,5 +385,47 @@ func TestRoom_SetSites(t *testing.T) {
 	cell := state.Cell{Room: "home", Feature: "map", Field: "far", Kind: plugins.Sites, Value: "x", Stamp: state.Stamp{ID: state.ID{MS: 1}}}
 	if got := r.Merge(cell); got != nil {
 		t.Errorf("a cell of a kind that nobody writes changes %v", got)
+	}
+}
+
+// TestRoom_Redefine: a feature with other fields begins anew, and the others keep what
+// they have.
+func TestRoom_Redefine(t *testing.T) {
+	clock := plugins.Manifest{Name: "clock", State: []plugins.Field{{Name: "word", Kind: plugins.Register}}}
+	r := state.NewRoom(state.NewSchema(manifest, clock))
+	r.SetLive("b-lhr", true)
+	at := state.Stamp{ID: state.ID{MS: 5}, Site: "lhr"}
+	word := state.Cell{Feature: "clock", Field: "word", Kind: plugins.Register, Stamp: at, Value: "noon"}
+	r.Merge(word,
+		state.Cell{Feature: "demo", Field: "light", Kind: plugins.Register, Stamp: at, Value: "on"},
+		state.Cell{Feature: "demo", Field: "hi", Kind: plugins.List, Stamp: at, Value: "hi"},
+		state.Join("home", "s1", state.Member{User: "ann", Region: "lhr", Binary: "b-lhr"}),
+	)
+	others := view(r)
+
+	clock.State = append(clock.State, plugins.Field{Name: "here", Kind: plugins.Presence, By: plugins.ByRegion}, plugins.Field{Name: "far", Kind: plugins.Sites})
+	r.Redefine(state.NewSchema(manifest, clock), "clock")
+	if d := diff(others, view(r)); d != "" {
+		t.Errorf("another feature (-want +got):\n%s", d)
+	}
+	if got := r.State("clock", nil); len(got.Registers) != 0 || len(got.Presence["here"]) != 1 {
+		t.Errorf("with other fields it has %+v, want who is there and nothing else", got)
+	}
+	if got := r.SetSites([]plugins.Site{{Name: "lhr"}}); len(got) != 1 || got[0].Feature != "clock" {
+		t.Errorf("news of sites changes %v, want its new field", got)
+	}
+	if got := r.Merge(word); len(got) != 1 || r.State("clock", nil).Registers["word"].Value != "noon" {
+		t.Errorf("what the store has of it changes %v", got)
+	}
+
+	r.Redefine(state.NewSchema(manifest), "clock")
+	if got := r.Merge(word); got != nil || len(r.State("clock", nil).Registers) != 0 {
+		t.Errorf("a feature that is gone takes %v", got)
+	}
+	if got := r.SetSites(nil); len(got) != 0 {
+		t.Errorf("news of sites changes %v of a feature that is gone", got)
+	}
+	if d := diff(others, view(r)); d != "" {
+		t.Errorf("another feature after it went (-want +got):\n%s", d)
 	}
 }

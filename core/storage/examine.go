@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,7 +16,11 @@ import (
 // and how to mend it below. The error counts what is wrong.
 func Examine(ctx context.Context, s settings.Store, machine string, w io.Writer) error {
 	if s.Engine == "memory" {
-		_, err := fmt.Fprintln(w, "The engine is memory: one region in one process, and nothing to examine. --keydb names a store.")
+		kept := "in its memory alone, and gone when it stops"
+		if s.Data != "" {
+			kept = "in its memory and in " + s.Data
+		}
+		_, err := fmt.Fprintf(w, "The engine is memory: one region in one process, whose state is %s. There is no store to examine; --keydb names one.\n", kept)
 		return err
 	}
 	cfg := KeyDB(s, Options{})
@@ -44,9 +49,21 @@ func Examine(ctx context.Context, s settings.Store, machine string, w io.Writer)
 		}
 	}
 	if count[keydb.Bad] > 0 {
-		return fmt.Errorf("the store is not fit for use: %d of %d lines are bad, %d are warnings", count[keydb.Bad], len(findings), count[keydb.Warn])
+		text := "the store is not fit for use: " + lines(count[keydb.Bad]) + " bad"
+		if n := count[keydb.Warn]; n > 0 {
+			text += fmt.Sprintf("; warnings: %d", n)
+		}
+		return errors.New(text)
 	}
 	return nil
+}
+
+// lines says how many lines are something.
+func lines(n int) string {
+	if n == 1 {
+		return "1 line is"
+	}
+	return fmt.Sprintf("%d lines are", n)
 }
 
 // hostedKeyDB returns how to reach the KeyDB that a server with these settings runs
@@ -60,5 +77,5 @@ func hostedKeyDB(s settings.Store, machine string) (keydb.Config, error) {
 	if err != nil {
 		return keydb.Config{}, fmt.Errorf("--keydb hosted: %w", err)
 	}
-	return keydb.Config{URL: server.URL(), Site: name, Region: s.Region}, nil
+	return keydb.Config{URL: server.URL(), Site: name, Region: s.Region, Hosted: true}, nil
 }

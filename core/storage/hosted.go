@@ -39,7 +39,7 @@ func openHosted(ctx context.Context, s settings.Store, o Options) (*Storage, err
 		return nil, fmt.Errorf("--keydb hosted: %w", err)
 	}
 	store, err := keydb.Open(ctx, keydb.Config{
-		URL: server.URL(), Site: name, Region: s.Region, Logger: o.Logger, Registerer: o.Registerer,
+		URL: server.URL(), Site: name, Region: s.Region, Hosted: true, Logger: o.Logger, Registerer: o.Registerer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--keydb hosted: %w", err)

@@ -13,6 +13,10 @@ import (
 	"github.com/global-presence/presence/core/engine/site"
 )
 
+// startWait is how long the engine waits for its server to start, which takes about
+// 50 ms when there is little to load.
+const startWait = time.Second
+
 // hostedEngine is an engine and the server that it needs: the first to start and the
 // last to stop.
 type hostedEngine struct {
@@ -41,6 +45,14 @@ func (h *hostedEngine) Run(ctx context.Context) error {
 		errClaim = h.store.guard(guarding, func(ctx context.Context) error { return h.server.Guard(ctx, h.site) })
 		cancel()
 	})
+	// The engine need not tell that the server is away that is just about to start.
+	started := time.NewTimer(startWait)
+	defer started.Stop()
+	select {
+	case <-h.server.Started():
+	case <-started.C:
+	case <-ctx.Done():
+	}
 	err := h.Engine.Run(ctx)
 	stopGuard() // after the last write
 	guard.Wait()

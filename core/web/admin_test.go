@@ -2,14 +2,16 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/global-presence/presence/core/web"
@@ -28,7 +30,9 @@ func startAdmin(t *testing.T, ready func() error) (ask func(method, path string)
 	hits.Add(3)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- web.NewAdmin(registry, ready).Run(ctx, ln) }()
+	go func() {
+		ended <- web.NewAdmin(web.AdminConfig{Gatherer: registry, Ready: ready, Bus: adminBus{}, Features: adminFeatures}).Run(ctx, ln)
+	}()
 	transport := &http.Transport{}
 	t.Cleanup(func() {
 		cancel()
@@ -39,20 +43,8 @@ func startAdmin(t *testing.T, ready func() error) (ask func(method, path string)
 	})
 	return func(method, path string) (int, string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+ln.Addr().String()+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := (&http.Client{Transport: transport, Timeout: patience}).Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(b)
+		res := send(t, &http.Client{Transport: transport, Timeout: patience}, method, "http://"+ln.Addr().String()+path, "")
+		return res.StatusCode, res.body
 	}
 }
 
@@ -106,7 +98,7 @@ func TestAdmin_Run(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := web.NewAdmin(prometheus.NewRegistry(), func() error { return nil }).Run(ctx, ln); err != nil {
+		if err := web.NewAdmin(web.AdminConfig{Gatherer: prometheus.NewRegistry(), Ready: func() error { return nil }, Bus: adminBus{}, Features: adminFeatures}).Run(ctx, ln); err != nil {
 			t.Errorf("Run with an ended context = %v, want nil", err)
 		}
 		if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
@@ -119,9 +111,44 @@ func TestAdmin_Run(t *testing.T) {
 			t.Fatal(err)
 		}
 		ln.Close()
-		err = web.NewAdmin(prometheus.NewRegistry(), func() error { return nil }).Run(t.Context(), ln)
+		err = web.NewAdmin(web.AdminConfig{Gatherer: prometheus.NewRegistry(), Ready: func() error { return nil }, Bus: adminBus{}, Features: adminFeatures}).Run(t.Context(), ln)
 		if !errors.Is(err, net.ErrClosed) || !strings.Contains(err.Error(), "serve admin address") {
 			t.Errorf("Run with a closed listener = %v, want it told", err)
 		}
 	})
+}
+
+// adminFeatures are two features, one of which has gone wrong.
+func adminFeatures() []web.FeatureState {
+	since := time.Date(2026, 11, 29, 1, 12, 7, 0, time.UTC)
+	return []web.FeatureState{
+		{Name: "lamp", Title: "Lamp", Up: true, Since: since},
+		{Name: "bad", Title: "<b>Bad", Since: since, Restarts: 3, LastError: "process ended: <script>alert(1)</script>"},
+	}
+}
+
+// How features do is told as JSON and on the front page, where what a feature says of
+// itself is text.
+func TestAdmin_Features(t *testing.T) {
+	ask := startAdmin(t, func() error { return nil })
+	status, body := ask("GET", "/features")
+	var told struct{ Features []web.FeatureState }
+	if err := json.Unmarshal([]byte(body), &told); err != nil || status != http.StatusOK {
+		t.Fatalf("GET /features = %d, %v:\n%s", status, err, body)
+	}
+	if diff := cmp.Diff(adminFeatures(), told.Features); diff != "" {
+		t.Errorf("features (-want +got):\n%s", diff)
+	}
+	if strings.Contains(body, "<") {
+		t.Errorf("GET /features holds markup:\n%s", body)
+	}
+	_, front := ask("GET", "/")
+	for _, want := range []string{"<td>up</td>", "<td>resting</td>", "<td>3</td>", "&lt;b&gt;Bad", "&lt;script&gt;", `datetime="2026-11-29T01:12:07Z"`} {
+		if !strings.Contains(front, want) {
+			t.Errorf("the front page lacks %s:\n%s", want, front)
+		}
+	}
+	if strings.Contains(front, "<script") {
+		t.Errorf("the front page has a script:\n%s", front)
+	}
 }

@@ -72,15 +72,16 @@ func TestServer_Asset_OfPages(t *testing.T) {
 	s := startServer(t, web.Config{})
 	page := s.get(t, "/").body
 	_, rest, found := strings.Cut(page, `"/assets/`)
-	n := 0
-	for ; found; n++ {
+	names := map[string]bool{}
+	for found {
 		name, after, _ := strings.Cut(rest, `"`)
+		names[name] = true
 		if res := s.get(t, "/assets/"+name); res.StatusCode != http.StatusOK {
 			t.Errorf("GET /assets/%s = %s, want 200", name, res.Status)
 		}
 		_, rest, found = strings.Cut(after, `"/assets/`)
 	}
-	if n != 3 {
-		t.Errorf("the page names %d files, want style, script and icon", n)
+	if len(names) != 6 {
+		t.Errorf("the page names %d files, want three styles, two scripts and the icon", len(names))
 	}
 }

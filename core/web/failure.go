@@ -17,7 +17,10 @@ import (
 )
 
 // unavailable is a failure that passes by itself.
-type unavailable struct{ err error }
+type unavailable struct {
+	err  error
+	told bool // the log has it already
+}
 
 func (u *unavailable) Error() string { return u.err.Error() }
 func (u *unavailable) Unwrap() error { return u.err }
@@ -52,19 +55,32 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	id := ""
 	if status >= 500 {
 		id = newID()[:8]
-		s.cfg.Logger.LogAttrs(c.Context(), slog.LevelError, "request failed",
+		level := slog.LevelError
+		if passing != nil && passing.told {
+			level = slog.LevelDebug
+		}
+		s.cfg.Logger.LogAttrs(c.Context(), level, "request failed",
 			slog.String("request", id), slog.String("route", c.Route().Path), slog.Int("status", status), slog.Any("err", err))
 	}
-	if !strings.Contains(c.Get(fiber.HeaderAccept), "html") && c.Get(fiber.HeaderAccept) != "" && !strings.Contains(c.Get(fiber.HeaderAccept), "*/*") {
+	if strings.HasPrefix(c.Path(), apiPrefix) {
+		return apiRefuse(c, status, apiSentence(status, sentence, id))
+	}
+	if !takesPage(c) {
 		return c.SendStatus(status)
 	}
 	return s.html(c, status, page.Error(page.Failure{Frame: s.errorFrame(), Status: status, Sentence: sentence, RequestID: id}))
 }
 
+// takesPage reports whether whoever asks takes HTML for an answer.
+func takesPage(c *fiber.Ctx) bool {
+	accept := c.Get(fiber.HeaderAccept)
+	return accept == "" || strings.Contains(accept, "html") || strings.Contains(accept, "*/*")
+}
+
 // errorFrame has no script: nothing on a page of an error is live.
 func (s *Server) errorFrame() page.Frame {
 	f := s.frame()
-	f.Script = ""
+	f.Scripts = nil
 	return f
 }
 

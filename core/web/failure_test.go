@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/html"
+
 	"github.com/global-presence/presence/core/bus"
 	"github.com/global-presence/presence/core/web"
 	"github.com/global-presence/presence/plugins"
@@ -161,6 +163,73 @@ func TestServer_Failure_Server(t *testing.T) {
 				t.Errorf("afterwards GET /nothing = %s, want 404", res.Status)
 			}
 		})
+	}
+}
+
+// A room that cannot be had now is its page without fragments, alive once the room is
+// there, and not an error of which the log speaks.
+func TestServer_Absent(t *testing.T) {
+	s := startServer(t, web.Config{Bus: fakeBus{
+		page: func(context.Context, string, plugins.Person) ([]bus.Section, error) {
+			return []bus.Section{{Name: "lamp", Title: "Lamp", HTML: `<div class="corner" id="page_room-lamp"></div>`}}, errors.New("xyzzy")
+		},
+		do: func(_ context.Context, req bus.Request) bus.Outcome {
+			if req.Fields["by"] == "" {
+				return bus.Outcome{Status: bus.Invalid, Sentence: "by is missing."}
+			}
+			return bus.Outcome{Status: bus.Unavailable, Sentence: "Kept."}
+		},
+	}})
+	cookie := "Cookie: presence=" + cookieFor(someone, secret)
+	for _, tt := range []struct {
+		name, method, path, body string
+		status                   int
+		again, say               string
+	}{
+		{"Home", "GET", "/", "", 503, "/", ""},
+		{"Room", "GET", "/r/a%20b", "", 503, "/r/a%20b", ""},
+		{"Form", "POST", "/rooms/kitchen/lamp/set", "by=1", 503, "/r/kitchen", "This may not have been saved. Look whether it changed before you press again."},
+		{"WrongForm", "POST", "/rooms/home/lamp/set", "", 422, "/", "by is missing."},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res := s.do(t, tt.method, tt.path, tt.body, cookie)
+			if res.StatusCode != tt.status {
+				t.Errorf("%s %s = %s, want %d", tt.method, tt.path, res.Status, tt.status)
+			}
+			if got := res.Header.Get("Retry-After"); (got == "3") != (tt.status == 503) {
+				t.Errorf("Retry-After is %q", got)
+			}
+			if got := res.Header.Get("Cache-Control"); got != "no-cache, private" {
+				t.Errorf("Cache-Control is %q", got)
+			}
+			said := text(element(t, res.body, func(n *html.Node) bool { return attribute(n, "class") == "absent" }))
+			if !strings.Contains(said, "store is away") || !strings.Contains(said, "by itself") {
+				t.Errorf("the page says %q", said)
+			}
+			if want := `<noscript><meta http-equiv="refresh" content="3; url=` + tt.again + `"></noscript>`; !strings.Contains(res.body, want) {
+				t.Errorf("%s is missing in\n%s", want, res.body)
+			}
+			for _, want := range []string{"<script defer", "data-live-room=", `id="page_room-lamp"`} {
+				if !strings.Contains(res.body, want) {
+					t.Errorf("%s is missing in\n%s", want, res.body)
+				}
+			}
+			if got := textOf(t, res.body, "page_error-lamp"); got != tt.say {
+				t.Errorf("the lamp says %q, want %q", got, tt.say)
+			}
+			if strings.Contains(res.body, "xyzzy") {
+				t.Error("the page tells what is for the log")
+			}
+		})
+	}
+	if res := s.get(t, "/"); len(res.Cookies()) != 1 {
+		t.Errorf("somebody new gets the cookies %v, want the one that the socket asks for", res.Cookies())
+	}
+	if log := s.log.String(); log != "" {
+		t.Errorf("the log has\n%s", log)
+	}
+	if res := s.get(t, "/", "Accept: application/json"); res.StatusCode != http.StatusServiceUnavailable || strings.Contains(res.body, "<html") || res.Header.Get("Retry-After") == "" {
+		t.Errorf("a program is answered %s, %q", res.Status, res.body)
 	}
 }
 

@@ -54,11 +54,21 @@ var secret = []byte("a secret of the tests")
 type fakeBus struct {
 	page func(ctx context.Context, room string, viewer plugins.Person) ([]bus.Section, error)
 	do   func(ctx context.Context, req bus.Request) bus.Outcome
+
+	board  func(ctx context.Context, room, feature string) (bus.Board, error)
+	cell   func(ctx context.Context, room, feature string, at plugins.Point) (bus.BoardCell, error)
+	replay func(ctx context.Context, room, feature string) (bus.Replay, error)
 }
 
 var _ web.Bus = fakeBus{}
 
-func (f fakeBus) Page(ctx context.Context, room string, viewer plugins.Person) ([]bus.Section, error) {
+// Shows reports whether there is a feature of that name, which is that of the page.
+func (f fakeBus) Shows(feature string) bool { return feature == "lamp" }
+
+// Knows reports whether there is or was one.
+func (f fakeBus) Knows(feature string) bool { return feature == "lamp" || feature == "clock" }
+
+func (f fakeBus) Page(ctx context.Context, room, _ string, viewer plugins.Person) ([]bus.Section, error) {
 	if f.page != nil {
 		return f.page(ctx, room, viewer)
 	}
@@ -72,6 +82,37 @@ func (f fakeBus) Do(ctx context.Context, req bus.Request) bus.Outcome {
 	return bus.Outcome{Status: bus.OK}
 }
 
+func (f fakeBus) DoAll(ctx context.Context, reqs []bus.Request) []bus.Outcome {
+	var outcomes []bus.Outcome
+	for _, req := range reqs {
+		outcomes = append(outcomes, f.Do(ctx, req))
+	}
+	return outcomes
+}
+
+func (f fakeBus) Board(ctx context.Context, room, feature string) (bus.Board, error) {
+	if f.board != nil {
+		return f.board(ctx, room, feature)
+	}
+	return bus.Board{}, bus.ErrNoBoard
+}
+
+func (f fakeBus) BoardPaints(context.Context, string, string) (uint64, error) { return 0, nil }
+
+func (f fakeBus) BoardCell(ctx context.Context, room, feature string, at plugins.Point) (bus.BoardCell, error) {
+	if f.cell != nil {
+		return f.cell(ctx, room, feature, at)
+	}
+	return bus.BoardCell{}, bus.ErrNoBoard
+}
+
+func (f fakeBus) BoardReplay(ctx context.Context, room, feature string) (bus.Replay, error) {
+	if f.replay != nil {
+		return f.replay(ctx, room, feature)
+	}
+	return bus.Replay{}, bus.ErrNoBoard
+}
+
 // quietSockets is a cable.Handler that takes everything and says nothing.
 type quietSockets struct{}
 
@@ -83,7 +124,11 @@ func (quietSockets) Event(_ *cable.Session, _ string, _ cable.Event, done func(c
 	done(cable.Ack{Status: cable.OK})
 }
 
-func (quietSockets) Sync(*cable.Session, string, map[string]string, func(...dom.Operation)) {}
+func (quietSockets) Shows(string) bool { return true }
+
+func (quietSockets) Passing(string) bool { return false }
+
+func (quietSockets) Sync(*cable.Session, string, cable.Shown, func(...dom.Operation)) {}
 
 // server is a web.Server at work.
 type server struct {
@@ -153,10 +198,17 @@ type response struct {
 	body string
 }
 
-// do sends a request. Each header is "Name: value"; "Host" is one of them.
+// do sends a request to the server.
 func (s *server) do(tb testing.TB, method, path, body string, headers ...string) response {
 	tb.Helper()
-	req, err := http.NewRequestWithContext(tb.Context(), method, s.url+path, strings.NewReader(body))
+	return send(tb, s.client, method, s.url+path, body, headers...)
+}
+
+// send sends a request. A body is that of a form. Each header is "Name: value"; "Host" is
+// one of them.
+func send(tb testing.TB, client *http.Client, method, url, body string, headers ...string) response {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -169,7 +221,7 @@ func (s *server) do(tb testing.TB, method, path, body string, headers ...string)
 			req.Host = value
 		}
 	}
-	res, err := s.client.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -48,7 +48,15 @@ func (i identity) verify(cookie string) (user string, ok bool) {
 
 // person returns who makes a request, as far as the cookie tells.
 func (s *Server) person(c *fiber.Ctx) (plugins.Person, bool) {
-	user, ok := s.identity.verify(c.Cookies(cookieName))
+	var user string
+	ok := false
+	// A browser may have several of that name: of another secret, or one that a frame on
+	// another site left. Any that is ours will do.
+	c.Request().Header.VisitAllCookie(func(name, value []byte) {
+		if !ok && string(name) == cookieName {
+			user, ok = s.identity.verify(string(value))
+		}
+	})
 	p := plugins.Person{User: user, Region: s.cfg.Region, Edge: s.cfg.Region}
 	if edge, err := region.Parse(c.Get(edgeHeader)); err == nil {
 		p.Edge = strings.Clone(string(edge))
@@ -78,14 +86,16 @@ func (s *Server) visitor(c *fiber.Ctx) plugins.Person {
 func newUser() string { return strings.ToLower(rand.Text()[:userSize]) }
 
 // Identify answers r with the cookie by which every Server with this secret knows
-// the person: the one they have, or that of somebody new. It is for a page that
-// shows several Servers of one host side by side. Without it, each of them would
-// take somebody who has no cookie yet for somebody else.
-func Identify(w http.ResponseWriter, r *http.Request, secret []byte) {
+// the person, and returns the id of the user: the one they have, or that of somebody
+// new. It is for a page that shows several Servers of one host side by side. Without
+// it, each of them would take somebody who has no cookie yet for somebody else.
+func Identify(w http.ResponseWriter, r *http.Request, secret []byte) (user string) {
 	i := identity{secret: secret}
-	user, known := "", false
-	if c, err := r.Cookie(cookieName); err == nil {
-		user, known = i.verify(c.Value)
+	known := false
+	for _, c := range r.CookiesNamed(cookieName) {
+		if user, known = i.verify(c.Value); known {
+			break
+		}
 	}
 	if !known {
 		user = newUser()
@@ -94,4 +104,5 @@ func Identify(w http.ResponseWriter, r *http.Request, secret []byte) {
 		Name: cookieName, Value: user + "." + i.sign(user), Path: "/",
 		MaxAge: int(cookieAge.Seconds()), HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	})
+	return user
 }

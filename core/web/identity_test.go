@@ -50,6 +50,8 @@ func TestServer_Cookie(t *testing.T) {
 	}{
 		{"OK", signed, true},
 		{"Quoted", `"` + signed + `"`, true}, // as RFC 6265 allows
+		{"Another'sFirst", cookieFor("aaaaaaaaaaaaaaaa", []byte("another secret, quite as long")) + "; presence=" + signed, true},
+		{"Another'sLast", signed + "; presence=" + cookieFor("aaaaaaaaaaaaaaaa", []byte("another secret, quite as long")), true},
 		{"None", "", false},
 		{"OtherUser", "aaaaaaaaaaaaaaaa." + signature, false},
 		{"OneLetter", "l" + signed[1:], false},

@@ -1,9 +1,11 @@
 package web
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // listener knows its connections on which nobody has said anything yet. Browsers
@@ -61,6 +63,15 @@ func (c *conn) Read(b []byte) (int, error) {
 		c.use()
 	}
 	return n, err
+}
+
+// SyscallConn implements syscall.Conn, for who writes to the socket below.
+func (c *conn) SyscallConn() (syscall.RawConn, error) {
+	inner, ok := c.Conn.(syscall.Conn)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return inner.SyscallConn()
 }
 
 // Close implements net.Conn.

@@ -72,6 +72,23 @@ func TestServer_Page(t *testing.T) {
 	}
 }
 
+// A section that comes to an open page is as one that a page is loaded with.
+func TestCorner(t *testing.T) {
+	clock := bus.Section{
+		Name: "clock", Title: "Clock <b>", TitleRev: "3f", HTML: `<p id="clock-now">12</p>`, Resting: `<p id="page_rest-clock"></p>`,
+	}
+	s := startServer(t, web.Config{Bus: fakeBus{page: func(context.Context, string, plugins.Person) ([]bus.Section, error) {
+		return []bus.Section{clock}, nil
+	}}})
+	corner := web.Corner(clock)
+	if !strings.HasPrefix(corner, `<section id="clock"`) || !strings.Contains(corner, `<h2 id="page_title-clock" data-live-rev="3f">Clock &lt;b&gt;</h2>`) {
+		t.Errorf("corner is %s", corner)
+	}
+	if body := s.get(t, "/").body; !strings.Contains(body, `<main class="panels">`+corner+`</main>`) {
+		t.Errorf("the page does not have the section\n%s\nbut\n%s", corner, body)
+	}
+}
+
 func TestServer_Page_Head(t *testing.T) {
 	s := startServer(t, web.Config{})
 	res := s.do(t, http.MethodHead, "/", "")

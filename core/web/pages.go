@@ -1,7 +1,10 @@
 package web
 
 import (
+	"context"
+	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -39,18 +42,31 @@ func (s *Server) openRoom(c *fiber.Ctx) error {
 	return c.Redirect(plugins.RoomPage(name), fiber.StatusSeeOther)
 }
 
-// show renders a room for whoever asks.
+// show renders a room for whoever asks. One that cannot be had now is a page without
+// its fragments and the status 503, unless the answer to a form is worse: the script
+// fills it when the room is there, and a browser without one loads the room again.
 func (s *Server) show(c *fiber.Ctx, room string, m page.Message, status int) error {
 	viewer := s.visitor(c)
-	sections, err := s.cfg.Bus.Page(c.UserContext(), room, viewer)
-	if err != nil {
-		return &unavailable{err}
-	}
+	sections, err := s.cfg.Bus.Page(c.UserContext(), room, "", viewer)
 	r := page.Room{
 		Frame: s.frame(), Name: room, Region: region.Code(s.cfg.Region), Edge: region.Code(viewer.Edge), Message: m,
 	}
+	if err != nil {
+		if len(sections) == 0 || !takesPage(c) {
+			return &unavailable{err: err}
+		}
+		// The bus has said why, once for all pages.
+		s.cfg.Logger.LogAttrs(c.Context(), slog.LevelDebug, "page without its room", slog.String("room", room), slog.Any("err", err))
+		r.Absent, r.Again = true, plugins.RoomPage(room)
+		if status == fiber.StatusOK {
+			status = fiber.StatusServiceUnavailable
+		}
+		if status == fiber.StatusServiceUnavailable {
+			c.Set(fiber.HeaderRetryAfter, strconv.Itoa(page.AgainAfter))
+		}
+	}
 	for _, sec := range sections {
-		r.Sections = append(r.Sections, page.Section{Name: sec.Name, Title: sec.Title, HTML: sec.HTML, StatusHTML: sec.Resting})
+		r.Sections = append(r.Sections, sectionOf(sec))
 	}
 	return s.html(c, status, page.Document(r))
 }
@@ -68,9 +84,8 @@ func (s *Server) form(c *fiber.Ctx) error {
 	if !known {
 		return &mistake{fiber.StatusForbidden, "Open the page first and allow its cookie: it tells people apart."}
 	}
-	if wait, ok := s.cable.Allow(s.address(c)); !ok {
-		c.Set(fiber.HeaderRetryAfter, retryAfter(wait))
-		return &mistake{fiber.StatusTooManyRequests, "Too much comes from your network right now. Wait a moment."}
+	if err := s.spend(c, costOfForm); err != nil {
+		return err
 	}
 	feature, event := strings.Clone(c.Params("feature")), strings.Clone(c.Params("event"))
 	fields := map[string]string{}
@@ -123,11 +138,23 @@ func param(c *fiber.Ctx, name string) (string, error) {
 }
 
 func (s *Server) frame() page.Frame {
-	f := page.Frame{Styles: []string{s.cfg.Assets.URL("app.css")}, Script: s.cfg.Assets.Script(), Icon: s.cfg.Assets.URL("favicon.svg")}
-	if u := s.styles.url(); u != "" {
-		f.Styles = append(f.Styles, u)
-	}
+	f := page.Frame{Styles: []string{s.cfg.Assets.URL("app.css"), s.cfg.Assets.URL("elements.css")}, Scripts: []string{s.cfg.Assets.Script(), s.cfg.Assets.Elements()}, Icon: s.cfg.Assets.URL("favicon.svg")}
+	f.FeatureStyle = s.styles.url()
 	return f
+}
+
+func sectionOf(s bus.Section) page.Section {
+	return page.Section{Name: s.Name, Title: s.Title, TitleRev: s.TitleRev, HTML: s.HTML, StatusHTML: s.Resting}
+}
+
+// Corner returns the HTML of a feature's section as pages have it, for those that are
+// open when the feature comes.
+func Corner(s bus.Section) string {
+	var b strings.Builder
+	if err := page.Corner(sectionOf(s), page.Message{}).Render(context.Background(), &b); err != nil {
+		panic(err) // a Builder takes everything
+	}
+	return b.String()
 }
 
 func (s *Server) html(c *fiber.Ctx, status int, doc templ.Component) error {

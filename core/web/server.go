@@ -6,6 +6,13 @@
 //	GET  /r/{room}                          any other room
 //	GET  /r?room={room}                     redirects there
 //	POST /rooms/{room}/{feature}/{event}    an event as a form
+//	POST /api/rooms/{room}/events           events from other services, see [Config.APIToken]
+//	GET  /r/{room}/{feature}.bin            a board: its colours, a byte a cell
+//	GET  /r/{room}/{feature}.png            its picture, ?scale= pixels a cell
+//	GET  /r/{room}/{feature}/cell           who painted the cell at ?x= and ?y=
+//	GET  /r/{room}/{feature}/replay         what was painted in the last hour
+//	GET  /embed.js                          puts a feature on another site's page
+//	GET  /embed/{room}/{feature}            what stands in the frame there
 //	GET  /assets/…                          style, script, icon; immutable
 //	GET  /cable                             the socket
 //
@@ -22,6 +29,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -37,8 +45,15 @@ import (
 
 // Bus is what pages and forms need of the bus.
 type Bus interface {
-	Page(ctx context.Context, room string, viewer plugins.Person) ([]bus.Section, error)
+	Page(ctx context.Context, room, only string, viewer plugins.Person) ([]bus.Section, error)
+	Shows(feature string) bool
+	Knows(feature string) bool
 	Do(ctx context.Context, req bus.Request) bus.Outcome
+	DoAll(ctx context.Context, reqs []bus.Request) []bus.Outcome
+	Board(ctx context.Context, room, feature string) (bus.Board, error)
+	BoardPaints(ctx context.Context, room, feature string) (uint64, error)
+	BoardCell(ctx context.Context, room, feature string, at plugins.Point) (bus.BoardCell, error)
+	BoardReplay(ctx context.Context, room, feature string) (bus.Replay, error)
 }
 
 // Config sets up a Server. Bus, Cable, Assets and Secret are required.
@@ -67,6 +82,18 @@ type Config struct {
 	// Default none: no page may.
 	FramePort string
 
+	// EmbedOrigins are the origins of other sites whose pages may show a feature, such
+	// as "https://shop.example".
+	EmbedOrigins []string
+
+	// APIToken is what other services show to have events happen, at least 16
+	// characters. Default none: they may not.
+	APIToken string
+
+	// APIRate is how many events a second they may send together; as many may come at
+	// once, or one full request. Default 10,000.
+	APIRate float64
+
 	// DrainTimeout is how long ending sockets and requests may take. Default 10 s.
 	DrainTimeout time.Duration
 
@@ -81,6 +108,9 @@ type Server struct {
 	cable    *cable.Server
 	identity identity
 	styles   styles
+	boards   boards
+	films    *films
+	api      *api
 	seconds  *prometheus.HistogramVec
 }
 
@@ -90,7 +120,8 @@ func New(cfg Config) *Server {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{cfg: cfg, identity: identity{secret: cfg.Secret}}
+	s := &Server{cfg: cfg, identity: identity{secret: cfg.Secret}, boards: newBoards(cfg.Bus), films: newFilms(), api: newAPI(cfg.APIToken, cfg.APIRate)}
+	s.styles.set(nil) // so that every page has a sheet, to be changed when a feature comes
 	s.seconds = promauto.With(cfg.Registerer).NewHistogramVec(prometheus.HistogramOpts{
 		Name: "presence_http_seconds", Help: "Time to answer an HTTP request, in seconds, sockets left out.",
 		Buckets: prometheus.ExponentialBuckets(0.0001, 2, 15),
@@ -105,7 +136,7 @@ func New(cfg Config) *Server {
 		AppName:               "presence",
 		DisableStartupMessage: true,
 		ErrorHandler:          s.fail,
-		BodyLimit:             64 << 10,
+		BodyLimit:             maxBody,
 		ReadBufferSize:        8 << 10, // holds the request line and all headers
 		ReadTimeout:           10 * time.Second,
 		WriteTimeout:          20 * time.Second,
@@ -113,6 +144,8 @@ func New(cfg Config) *Server {
 		StrictRouting:         false,
 		CaseSensitive:         true,
 	})
+	s.app.Server().HeaderReceived = s.bodyLimit
+	s.app.Server().KeepHijackedConns = true // so that a socket holds no buffer of the request it began with
 	s.routes()
 	return s
 }
@@ -121,18 +154,28 @@ func (s *Server) routes() {
 	s.app.Use(s.recoverPanic, s.observe)
 	s.app.Get("/cable", s.cable.Handler())
 	s.app.Get(assets.Prefix+"*", s.asset)
+	s.app.Get("/embed.js", s.embedScript)
+	s.app.Get("/r/:room/:feature", s.secure, s.boardFile)
+	s.app.Get("/r/:room/:feature/cell", s.secure, s.boardCell)
+	s.app.Get("/r/:room/:feature/replay", s.secure, s.boardReplay)
+	s.app.Post(apiPrefix+"rooms/:room/events", s.apiEvents)
 	s.app.Use(s.secure, compress.New(compress.Config{Level: compress.LevelDefault}))
 	s.app.Get("/", s.home)
 	s.app.Get("/r", s.openRoom)
 	s.app.Get("/r/:room", s.room)
+	s.app.Get("/embed/:room/:feature", s.embedded)
 	s.app.Post("/rooms/:room/:feature/:event", s.form)
 }
 
 // Cable returns the sockets' side, for broadcasts.
 func (s *Server) Cable() *cable.Server { return s.cable }
 
-// FeaturesChanged takes the style of the features that are known now.
-func (s *Server) FeaturesChanged(manifests []plugins.Manifest) { s.styles.set(manifests) }
+// FeaturesChanged takes the style of the features that are known now. It returns the
+// address of the style sheet, for pages that are open.
+func (s *Server) FeaturesChanged(manifests []plugins.Manifest) (url string) {
+	s.styles.set(manifests)
+	return s.styles.url()
+}
 
 // Run serves connections of ln until ctx ends.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
@@ -143,6 +186,13 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	defer stopPings()
 	pings := make(chan error, 1)
 	go func() { pings <- s.cable.Run(pinging) }()
+	encoding, stopEncoding := context.WithCancel(ctx)
+	var encoder sync.WaitGroup
+	encoder.Go(func() { s.boards.snapshots.Run(encoding) })
+	defer func() {
+		stopEncoding()
+		encoder.Wait()
+	}()
 
 	var failed error
 	select {

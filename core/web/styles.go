@@ -36,13 +36,10 @@ func (s *styles) set(manifests []plugins.Manifest) {
 	s.files = s.files[max(0, len(s.files)-keptStyles):]
 }
 
-// url returns the address of the present sheet, or "" when there is none.
+// url returns the address of the present sheet, which may be empty.
 func (s *styles) url() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.files) == 0 {
-		return ""
-	}
 	return s.files[len(s.files)-1].URL
 }
 

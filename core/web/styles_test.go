@@ -32,19 +32,26 @@ func styled(name, css string) plugins.Manifest {
 
 func TestServer_Styles(t *testing.T) {
 	s := startServer(t, web.Config{})
-	if got := sheets(t, s.get(t, "/").body); len(got) != 1 {
-		t.Fatalf("before any feature is up the page has the sheets %v, want one", got)
+	empty := sheets(t, s.get(t, "/").body)
+	if len(empty) != 3 {
+		t.Fatalf("before any feature is up the page has the sheets %v, want those of the page, the elements and the features", empty)
 	}
-	s.FeaturesChanged([]plugins.Manifest{styled("lamp", ":scope { color: red }"), styled("plain", ""), styled("clock", "p { margin: 0 }")})
+	if res := s.get(t, empty[2]); res.StatusCode != http.StatusOK || res.body != "" {
+		t.Errorf("the sheet of no features = %s, %q, want it empty", res.Status, res.body)
+	}
+	url := s.FeaturesChanged([]plugins.Manifest{styled("lamp", ":scope { color: red }"), styled("plain", ""), styled("clock", "p { margin: 0 }")})
 	page := s.get(t, "/").body
 	first := sheets(t, page)
-	if len(first) != 2 {
-		t.Fatalf("the page has the sheets %v, want two", first)
+	if len(first) != 3 {
+		t.Fatalf("the page has the sheets %v, want three", first)
 	}
-	res := s.get(t, first[1])
+	if first[2] != url {
+		t.Errorf("the page has the sheet %s, want that of which pages are told, %s", first[2], url)
+	}
+	res := s.get(t, first[2])
 	const want = "@scope (#lamp) {\n:scope { color: red }\n}\n@scope (#clock) {\np { margin: 0 }\n}\n"
 	if res.StatusCode != http.StatusOK || res.body != want || res.Header.Get("Content-Type") != "text/css; charset=utf-8" {
-		t.Errorf("GET %s = %s, %s:\n%s\nwant\n%s", first[1], res.Status, res.Header.Get("Content-Type"), res.body, want)
+		t.Errorf("GET %s = %s, %s:\n%s\nwant\n%s", first[2], res.Status, res.Header.Get("Content-Type"), res.body, want)
 	}
 	if got := sheets(t, s.get(t, "/nothing").body); !slices.Equal(got, first) {
 		t.Errorf("the page of an error has the sheets %v, want %v", got, first)
@@ -52,10 +59,10 @@ func TestServer_Styles(t *testing.T) {
 
 	s.FeaturesChanged([]plugins.Manifest{styled("lamp", ":scope { color: blue }")})
 	second := sheets(t, s.get(t, "/").body)
-	if second[0] != first[0] || second[1] == first[1] {
-		t.Errorf("after a change the sheets are %v, before %v: only the second should differ", second, first)
+	if second[0] != first[0] || second[2] == first[2] {
+		t.Errorf("after a change the sheets are %v, before %v: only the last should differ", second, first)
 	}
-	if res := s.get(t, first[1]); res.StatusCode != http.StatusOK || res.body != want {
+	if res := s.get(t, first[2]); res.StatusCode != http.StatusOK || res.body != want {
 		t.Errorf("the version of pages that are open is gone: %s", res.Status)
 	}
 
@@ -72,7 +79,7 @@ func TestServer_Styles_Kept(t *testing.T) {
 	var urls []string
 	for n := range 10 {
 		s.FeaturesChanged([]plugins.Manifest{styled("lamp", fmt.Sprintf("p { order: %d }", n))})
-		urls = append(urls, sheets(t, s.get(t, "/").body)[1])
+		urls = append(urls, sheets(t, s.get(t, "/").body)[2])
 	}
 	for n, url := range urls {
 		want := http.StatusOK
@@ -94,7 +101,7 @@ func TestServer_Styles_Back(t *testing.T) {
 		s.FeaturesChanged([]plugins.Manifest{styled("lamp", fmt.Sprintf("a { order: %d }", n))})
 	}
 	s.FeaturesChanged(old)
-	url := sheets(t, s.get(t, "/").body)[1]
+	url := sheets(t, s.get(t, "/").body)[2]
 	if res := s.get(t, url); res.StatusCode != http.StatusOK || res.body != "@scope (#lamp) {\np { order: 1 }\n}\n" {
 		t.Errorf("the style that came back = %s, %q", res.Status, res.body)
 	}

@@ -5,7 +5,6 @@ package hello
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 
 	"github.com/global-presence/presence/plugins"
@@ -15,7 +14,11 @@ import (
 var style string
 
 const (
-	// greetings is the one list of a room; each item is a [greeting].
+	// greetings is the one list of a room. An item is a record: the event's id, which
+	// makes each value of the list a different one, who said hi, and the region that
+	// served them.
+	//
+	//	id=5f0c…&region=lhr&user=k7qf2m3xw5aab2cd
 	greetings = "greetings"
 
 	// shown is how many greetings the page shows, and kept how many the room
@@ -24,18 +27,6 @@ const (
 	shown = 8
 	kept  = 24
 )
-
-// greeting is what an item of the list holds:
-//
-//	{"id":"5f0c…","user":"k7qf2m3xw5aab2cd","region":"lhr"}
-type greeting struct {
-	// ID is the event's, which makes each value of the list a different one.
-	ID string `json:"id"`
-
-	// User and Region are who said hi and the region that served them.
-	User   string `json:"user"`
-	Region string `json:"region"`
-}
 
 type feature struct{}
 
@@ -60,11 +51,8 @@ func (feature) Handle(_ context.Context, ev plugins.Event, _ plugins.State) ([]p
 	if ev.Name != "say" {
 		return nil, fmt.Errorf("handle event %q: not declared", ev.Name)
 	}
-	value, err := json.Marshal(greeting{ID: ev.ID, User: ev.Person.User, Region: ev.Person.Region})
-	if err != nil {
-		return nil, fmt.Errorf("encode greeting: %w", err)
-	}
-	return []plugins.Mutation{plugins.Push(greetings, string(value))}, nil
+	value := plugins.Record{"id": ev.ID, "user": ev.Person.User, "region": ev.Person.Region}
+	return []plugins.Mutation{plugins.Push(greetings, value.String())}, nil
 }
 
 // Render implements [plugins.Feature].

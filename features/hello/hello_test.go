@@ -19,7 +19,7 @@ func said(from, to int) []plugins.Item {
 	for n := from; n >= to; n-- {
 		items = append(items, plugins.Item{
 			ID:    fmt.Sprintf("m%02d-0-0-lhr", n),
-			Value: fmt.Sprintf(`{"id":"%d","user":"u%d2345aab2cdefg","region":"lhr"}`, n, n),
+			Value: fmt.Sprintf("id=%d&region=lhr&user=u%d2345aab2cdefg", n, n),
 			At:    time.Date(2026, 3, 4, 12, 3, n, 0, time.UTC),
 		})
 	}
@@ -48,7 +48,7 @@ func TestFeature_Handle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []plugins.Mutation{plugins.Push("greetings", `{"id":"5f0c","user":"k7qf2m3xw5aab2cd","region":"lhr"}`)}
+	want := []plugins.Mutation{plugins.Push("greetings", "id=5f0c&region=lhr&user=k7qf2m3xw5aab2cd")}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Handle(say) (-want +got):\n%s", diff)
 	}
@@ -65,14 +65,19 @@ func TestFeature_Render(t *testing.T) {
 	}{
 		{"empty", plugins.View{}},
 		{"one", plugins.View{State: list([]plugins.Item{{
-			ID: "m1-0-0-lhr", Value: `{"id":"1","user":"k7qf2m3xw5aab2cd","region":"lhr"}`,
+			ID: "m1-0-0-lhr", Value: "id=1&region=lhr&user=k7qf2m3xw5aab2cd",
 			At: time.Date(2026, 3, 4, 13, 3, 44, 5e6, elsewhere),
 		}})}},
 		{"eight", plugins.View{State: list(said(12, 1))}},
 		{"changed", plugins.View{State: list(said(12, 1)), Changes: added(said(12, 11)...)}},
 		{"unchanged", plugins.View{State: list(said(12, 1)), Changes: []plugins.Change{}}},
-		{"unreadable", plugins.View{State: list([]plugins.Item{{ID: "m1-0-0-lhr", Value: `{`}})}},
-		{"hostile", plugins.View{State: list([]plugins.Item{{ID: "m1-0-0-lhr", Value: `{"user":"<b>\"'","region":"<script>alert(1)</script>"}`}})}},
+		{"unreadable", plugins.View{State: list([]plugins.Item{
+			{ID: "m1-0-0-lhr", Value: `{"id":"1","user":"k7qf2m3xw5aab2cd","region":"lhr"}`}, // an earlier build's
+			{ID: "m2-0-0-lhr"}, {ID: "m3-0-0-lhr", Value: "id=3&region=lhr"},
+		})}},
+		{"hostile", plugins.View{State: list([]plugins.Item{{
+			ID: "m1-0-0-lhr", Value: plugins.Record{"user": `<b>"'`, "region": "<script>alert(1)</script>"}.String(),
+		}})}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { golden.Render(t, tt.name, hello.New(), tt.view) })
 	}

@@ -1,7 +1,6 @@
 package hello
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -24,16 +23,16 @@ type row struct {
 func rows(items []plugins.Item) []row {
 	out := make([]row, 0, len(items))
 	for _, item := range items {
-		var g greeting
-		if err := json.Unmarshal([]byte(item.Value), &g); err != nil {
+		r, err := plugins.ParseRecord(item.Value)
+		if err != nil || r["user"] == "" {
 			continue
 		}
 		out = append(out, row{
 			value:  item.Value,
 			id:     "hello-row-" + item.ID,
-			number: plugins.UserNumber(g.User),
-			colour: "colour-" + strconv.Itoa(plugins.UserColour(g.User)),
-			city:   region.Code(g.Region).City(),
+			number: plugins.UserNumber(r["user"]),
+			colour: "colour-" + strconv.Itoa(plugins.UserColour(r["user"])),
+			city:   region.Code(r["region"]).City(),
 			at:     item.At.UTC(),
 		})
 	}

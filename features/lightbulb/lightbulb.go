@@ -9,7 +9,6 @@ package lightbulb
 import (
 	"context"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -23,16 +22,15 @@ var style string
 // light is the one register of a room; its value is a [state].
 const light = "light"
 
-// state is what the register holds:
+// state is what the register holds, as a record:
 //
-//	{"on":true,"user":"k7qf2m3xw5aab2cd","region":"lhr"}
+//	on=true&region=lhr&user=k7qf2m3xw5aab2cd
 type state struct {
-	On bool `json:"on"`
+	On bool
 
 	// User and Region are who switched last and the region that served them.
 	// They are empty as long as nobody has.
-	User   string `json:"user"`
-	Region string `json:"region"`
+	User, Region string
 }
 
 type feature struct{}
@@ -63,15 +61,12 @@ func (feature) Handle(_ context.Context, ev plugins.Event, _ plugins.State) ([]p
 	if ev.Name != "set" {
 		return nil, fmt.Errorf("handle event %q: not declared", ev.Name)
 	}
-	value, err := json.Marshal(state{
-		On:     ev.Fields.Bool("on"),
-		User:   ev.Person.User,
-		Region: ev.Person.Region,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("encode light: %w", err)
+	value := plugins.Record{
+		"on":     strconv.FormatBool(ev.Fields.Bool("on")),
+		"user":   ev.Person.User,
+		"region": ev.Person.Region,
 	}
-	return []plugins.Mutation{plugins.Set(light, string(value))}, nil
+	return []plugins.Mutation{plugins.Set(light, value.String())}, nil
 }
 
 // Render implements [plugins.Feature].
@@ -100,9 +95,9 @@ func (feature) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment, 
 // read returns the light of a room. A value that cannot be read, which only
 // another version can have written, counts as never switched.
 func read(s plugins.State) state {
-	var got state
-	if err := json.Unmarshal([]byte(s.Registers[light].Value), &got); err != nil {
+	r, err := plugins.ParseRecord(s.Registers[light].Value)
+	if err != nil {
 		return state{}
 	}
-	return got
+	return state{On: r["on"] == "true", User: r["user"], Region: r["region"]}
 }

@@ -19,8 +19,8 @@ func light(value string) plugins.State {
 func TestFeature_Handle(t *testing.T) {
 	person := plugins.Person{User: "k7qf2m3xw5aab2cd", Region: "lhr", Edge: "ams"}
 	for _, tt := range []struct{ name, on, want string }{
-		{"On", "true", `{"on":true,"user":"k7qf2m3xw5aab2cd","region":"lhr"}`},
-		{"Off", "false", `{"on":false,"user":"k7qf2m3xw5aab2cd","region":"lhr"}`},
+		{"On", "true", "on=true&region=lhr&user=k7qf2m3xw5aab2cd"},
+		{"Off", "false", "on=false&region=lhr&user=k7qf2m3xw5aab2cd"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ev := plugins.Event{Name: "set", Room: "home", Fields: plugins.Fields{"on": tt.on}, Person: person, Time: time.Now()}
@@ -49,12 +49,12 @@ func TestFeature_Render(t *testing.T) {
 		view plugins.View
 	}{
 		{"untouched", plugins.View{}},
-		{"on", plugins.View{State: light(`{"on":true,"user":"k7qf2m3xw5aab2cd","region":"lhr"}`)}},
-		{"off", plugins.View{State: light(`{"on":false,"user":"k7qf2m3xw5aab2cd","region":"gru"}`), Room: "a b/c"}},
-		{"changed", plugins.View{State: light(`{"on":true,"user":"k7qf2m3xw5aab2cd","region":"lhr"}`), Changes: changed}},
-		{"unchanged", plugins.View{State: light(`{"on":true}`), Changes: []plugins.Change{}}},
-		{"unreadable", plugins.View{State: light(`{"on":tru`)}},
-		{"hostile", plugins.View{State: light(`{"on":true,"user":"<b>\"'","region":"</p><script>"}`)}},
+		{"on", plugins.View{State: light("on=true&region=lhr&user=k7qf2m3xw5aab2cd")}},
+		{"off", plugins.View{State: light("on=false&region=gru&user=k7qf2m3xw5aab2cd"), Room: "a b/c"}},
+		{"changed", plugins.View{State: light("on=true&region=lhr&user=k7qf2m3xw5aab2cd"), Changes: changed}},
+		{"unchanged", plugins.View{State: light("on=true"), Changes: []plugins.Change{}}},
+		{"unreadable", plugins.View{State: light(`{"on":true,"user":"k7qf2m3xw5aab2cd","region":"lhr"}`)}}, // an earlier build's
+		{"hostile", plugins.View{State: light(plugins.Record{"on": "true", "user": `<b>"'`, "region": "</p><script>"}.String())}},
 	} {
 		t.Run(tt.name, func(t *testing.T) { golden.Render(t, tt.name, lightbulb.New(), tt.view) })
 	}

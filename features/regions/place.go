@@ -17,11 +17,6 @@ type place struct {
 
 	// bar is the length of its bar, from 0 to 100: 100 for the fullest place.
 	bar string
-
-	// x, y and r are the circle on the map, in degrees; mapped is false where
-	// nobody knows the position.
-	x, y, r string
-	mapped  bool
 }
 
 // places returns the groups that have people, in their order.
@@ -35,7 +30,6 @@ func places(groups []plugins.Group) []place {
 		if g.People <= 0 {
 			continue
 		}
-		lat, lon, ok := region.Code(g.Key).Position()
 		id := ""
 		if _, err := region.Parse(g.Key); err == nil {
 			id = "regions-at-" + g.Key
@@ -46,18 +40,10 @@ func places(groups []plugins.Group) []place {
 			name:   region.Code(g.Key).Name(),
 			people: g.People,
 			bar:    decimal(100 * float64(g.People) / float64(most)),
-			x:      decimal(lon),
-			y:      decimal(-lat),
-			r:      decimal(radius(g.People)),
-			mapped: ok,
 		})
 	}
 	return out
 }
-
-// radius returns the radius of n people's light in degrees: it grows with their
-// number, ever more slowly, and stays small enough for neighbours to be seen.
-func radius(n int) float64 { return min(2.2+1.1*math.Log2(float64(n)), 9) }
 
 // decimal returns f with at most one digit after the point.
 func decimal(f float64) string {

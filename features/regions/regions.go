@@ -1,7 +1,5 @@
-// Package regions shows where the people in a room are: a map of the world with
-// a light for each region that serves somebody, and the same as a list. Where there
-// are several sites it also shows how far they are from each other, and which are
-// cut off.
+// Package regions lists where the people in a room are. Where there are several sites
+// it also shows how far they are from each other, and which are cut off.
 package regions
 
 import (
@@ -51,13 +49,9 @@ func (feature) Handle(_ context.Context, ev plugins.Event, _ plugins.State) ([]p
 // Render implements [plugins.Feature].
 func (feature) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
 	var parts []plugins.Part
-	if v.Changes == nil { // the land never changes
-		parts = append(parts, plugins.Part{ID: "regions-land", Component: land()})
-	}
 	if v.Changed(people) {
 		all := places(v.State.Presence[people])
 		parts = append(parts,
-			plugins.Part{ID: "regions-lights", Component: lights(all)},
 			plugins.Part{ID: "regions-total", Component: total(all)},
 			plugins.Part{ID: "regions-list", Component: list(all)},
 		)

@@ -27,18 +27,18 @@ func withClasses(k kind, selector string, classes []string, opts []Option) Opera
 // "" or "false": [RemoveAttribute] takes it away. Inline handlers, style and
 // addresses that are scripts are faults.
 func SetAttribute(selector, name, value string, opts ...Option) Operation {
-	return build(kindSetAttribute, selector, name, value, opts)
+	return build(kindSetAttribute, selector, name, value, opts).checked(attributeFault(name, value))
 }
 
 // RemoveAttribute removes an attribute.
 func RemoveAttribute(selector, name string, opts ...Option) Operation {
-	return build(kindRemoveAttribute, selector, name, "", opts)
+	return build(kindRemoveAttribute, selector, name, "", opts).checked(attributeNameFault(name))
 }
 
 // SetDatasetProperty sets a data attribute by its camelCase name: "colourName"
 // is data-colour-name.
 func SetDatasetProperty(selector, name, value string, opts ...Option) Operation {
-	return build(kindSetDatasetProperty, selector, name, value, opts)
+	return build(kindSetDatasetProperty, selector, name, value, opts).checked(datasetFault(name))
 }
 
 // Scalar is what a property of an element may hold.
@@ -72,7 +72,7 @@ func SetProperty[T Scalar](selector, name string, value T, opts ...Option) Opera
 		}
 		o.literal(strconv.FormatFloat(*v, 'g', -1, 64))
 	}
-	return o.with(opts)
+	return o.with(opts).checked(propertyFault(name, o.args[1]))
 }
 
 func (o *Operation) literal(json string) {
@@ -88,7 +88,7 @@ type Style struct{ Name, Value string }
 // (--hue) and !important have no effect in the client and are faults: use a
 // class for them.
 func SetStyle(selector, name, value string, opts ...Option) Operation {
-	return build(kindSetStyle, selector, name, value, opts)
+	return build(kindSetStyle, selector, name, value, opts).checked(styleFault(name, value))
 }
 
 // SetStyles sets several CSS properties, in this order, under the rules of

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// check looks for what the client would drop, misread or throw at.
+// check looks for what is missing.
 func (o *Operation) check() {
 	s := &specs[o.kind]
 	if o.selector == "" {
@@ -24,44 +24,76 @@ func (o *Operation) check() {
 			return
 		}
 	}
-	if fault := o.faultOf(); fault != "" {
-		o.fail(fault)
-	}
 }
 
-// faultOf returns what is wrong with the values, by what the client does with
-// them.
+// checked returns the operation with what is wrong with its values: what the client would
+// drop, misread or throw at. It comes last, after what the options and check found.
+func (o Operation) checked(fault string) Operation {
+	o.fail(fault)
+	return o
+}
+
+// faultOf returns what is wrong with the values of an operation from elsewhere. A
+// constructor names the one check that is its own, so that a module for WebAssembly has
+// no others.
 func (o *Operation) faultOf() string {
 	first, second := o.args[0], o.args[1]
 	switch o.kind {
 	case kindMorph:
-		if o.flags&flagChildren == 0 && !startsWithTag(first) {
-			return "html does not start with an element: the client would replace the element by a comment or text"
+		if o.flags&flagChildren == 0 {
+			return morphFault(first)
 		}
 	case kindSetAttribute:
 		return attributeFault(first, second)
 	case kindRemoveAttribute:
 		return attributeNameFault(first)
 	case kindSetDatasetProperty:
-		if !isDatasetName(first) {
-			return "name " + strconv.Quote(first) + ` is not a dataset name, such as "liveRev" for data-live-rev`
-		}
+		return datasetFault(first)
 	case kindSetProperty:
 		return propertyFault(first, second)
 	case kindSetStyle:
 		return styleFault(first, second)
 	case kindSetMeta:
-		if strings.ContainsAny(first, "'\\\n\r\f") { // the client makes a selector of it
-			return "name " + strconv.Quote(first) + " holds a quote, a backslash or a line end"
-		}
+		return metaFault(first)
 	case kindPushState, kindReplaceState, kindRedirectTo:
-		if ScriptURL(first) {
-			return "url is a script or data address"
-		}
+		return urlFault(first)
 	case kindGo:
-		if first == "0" {
-			return "delta is 0, which loads the page again: use Reload"
-		}
+		return deltaFault(first)
+	}
+	return ""
+}
+
+func morphFault(html string) string {
+	if !startsWithTag(html) {
+		return "html does not start with an element: the client would replace the element by a comment or text"
+	}
+	return ""
+}
+
+func datasetFault(name string) string {
+	if !isDatasetName(name) {
+		return "name " + strconv.Quote(name) + ` is not a dataset name, such as "liveRev" for data-live-rev`
+	}
+	return ""
+}
+
+func metaFault(name string) string {
+	if strings.ContainsAny(name, "'\\\n\r\f") { // the client makes a selector of it
+		return "name " + strconv.Quote(name) + " holds a quote, a backslash or a line end"
+	}
+	return ""
+}
+
+func urlFault(url string) string {
+	if ScriptURL(url) {
+		return "url is a script or data address"
+	}
+	return ""
+}
+
+func deltaFault(delta string) string {
+	if delta == "0" {
+		return "delta is 0, which loads the page again: use Reload"
 	}
 	return ""
 }

@@ -26,9 +26,7 @@ func InsertAdjacentText(selector string, at Position, text string, opts ...Optio
 
 func insertAdjacent(k kind, selector string, at Position, content string, opts []Option) Operation {
 	o := Operation{kind: k, selector: selector, args: [3]string{content}}
-	if fault := o.set("position", node{typ: jsonString, text: string(at)}, true); fault != "" {
-		o.fail(fault)
-	}
+	o.fail(o.setChoice("position", node{typ: jsonString, text: string(at)}))
 	return o.with(opts)
 }
 
@@ -71,7 +69,7 @@ func Graft(selector, parent string, opts ...Option) Operation {
 // what differs, and keeps the focus and what is being typed. html has no text or
 // comment before the root; further roots would be lost.
 func Morph(selector, html string, opts ...Option) Operation {
-	return build(kindMorph, selector, html, "", opts)
+	return build(kindMorph, selector, html, "", opts).checked(morphFault(html))
 }
 
 // MorphChildren changes what is inside the element into html, which is any

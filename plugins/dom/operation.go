@@ -140,7 +140,7 @@ func (o Operation) String() string {
 	return o.Name() + " " + o.selector
 }
 
-// fail remembers the first fault.
+// fail remembers the first fault; "" is none.
 func (o *Operation) fail(fault string) {
 	if o.fault == "" {
 		o.fault = fault

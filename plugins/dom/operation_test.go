@@ -77,6 +77,7 @@ func TestOperation_Err(t *testing.T) {
 		{"RawArray", dom.DispatchEvent("#x", "e", dom.Raw(`[1]`)), "operation dispatchEvent: detail is an array, not an object"},
 		{"NestedBroken", dom.DispatchEvent("#x", "e", dom.Object(dom.Nested("a", dom.Raw("x")))), "operation dispatchEvent: detail: invalid JSON: expected a value at byte 0"},
 
+		{"OptionEmpty", dom.Remove("#x", dom.Option{}), "operation remove: an option is empty"},
 		{"First", dom.SetStyle("", "--hue", "a", dom.Focus("#x")), "operation setStyle: focusSelector does not fit this operation"},
 		{"EmptyState", dom.PushState("/", dom.EntryState(dom.Value{})), ""},
 		{"WordImportant", dom.SetStyle("#x", "fontFamily", "'important!'"), ""},

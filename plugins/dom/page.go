@@ -8,18 +8,14 @@ import "strconv"
 func DispatchEvent(selector, name string, detail Value, opts ...Option) Operation {
 	o := Operation{kind: kindDispatchEvent, selector: selector}
 	o.args[0] = name
-	if n := detail.node(); n.typ != jsonNull {
-		if fault := o.set("detail", n, false); fault != "" {
-			o.fail(fault)
-		}
-	}
+	o.fail(o.setValue("detail", detail.node()))
 	return o.with(opts)
 }
 
 // SetMeta sets the content of the <meta> with that name, and makes one if there
 // is none.
 func SetMeta(name, content string, opts ...Option) Operation {
-	return build(kindSetMeta, "", name, content, opts)
+	return build(kindSetMeta, "", name, content, opts).checked(metaFault(name))
 }
 
 // SetTitle sets the title of the page.
@@ -41,18 +37,18 @@ func ScrollIntoView(selector string, opts ...Option) Operation {
 // PushState adds an entry to the history and shows url, of the same origin, in
 // the address bar without loading it. Only for an answer to one person.
 func PushState(url string, opts ...Option) Operation {
-	return build(kindPushState, "", url, "", opts)
+	return build(kindPushState, "", url, "", opts).checked(urlFault(url))
 }
 
 // ReplaceState replaces the present entry of the history, as [PushState] adds
 // one. Only for an answer to one person.
 func ReplaceState(url string, opts ...Option) Operation {
-	return build(kindReplaceState, "", url, "", opts)
+	return build(kindReplaceState, "", url, "", opts).checked(urlFault(url))
 }
 
 // RedirectTo opens another page. Only for an answer to one person.
 func RedirectTo(url string, opts ...Option) Operation {
-	return build(kindRedirectTo, "", url, "", opts)
+	return build(kindRedirectTo, "", url, "", opts).checked(urlFault(url))
 }
 
 // Reload loads the page again. Only for an answer to one person.
@@ -63,7 +59,8 @@ func Reload(opts ...Option) Operation {
 // Go moves through the history: -1 is back. 0 is a fault: the client would load
 // the page again, which is [Reload]. Only for an answer to one person.
 func Go(delta int, opts ...Option) Operation {
-	return build(kindGo, "", strconv.Itoa(delta), "", opts)
+	by := strconv.Itoa(delta)
+	return build(kindGo, "", by, "", opts).checked(deltaFault(by))
 }
 
 // SetCookie sets a cookie, written as document.cookie takes it:
@@ -98,11 +95,7 @@ func ConsoleLog(message string, opts ...Option) Operation {
 // rows, of which [Columns] chooses the columns.
 func ConsoleTable(data Value, opts ...Option) Operation {
 	o := Operation{kind: kindConsoleTable}
-	if n := data.node(); n.typ != jsonNull {
-		if fault := o.set("data", n, false); fault != "" {
-			o.fail(fault)
-		}
-	}
+	o.fail(o.setValue("data", data.node()))
 	return o.with(opts)
 }
 

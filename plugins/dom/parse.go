@@ -44,9 +44,7 @@ func Parse(data []byte) (Operation, error) {
 		if key == "selector" && val.typ == jsonString && val.text == "" && specs[o.kind].on == onAnything {
 			return nil // the document, as without one
 		}
-		if fault := o.set(key, val, false); fault != "" {
-			o.fail(fault)
-		}
+		o.fail(o.set(key, val))
 		return nil
 	})
 	for _, p := range specs[o.kind].params {
@@ -55,6 +53,7 @@ func Parse(data []byte) (Operation, error) {
 		}
 	}
 	o.check()
+	o.fail(o.faultOf())
 	if err := o.Err(); err != nil {
 		return Operation{}, errors.New("parse " + err.Error())
 	}

@@ -179,3 +179,23 @@ func deep(v any, n int) bool {
 	}
 	return false
 }
+
+// A constructor finds the same as Parse does, although each looks by itself.
+func TestParse_SameFaults(t *testing.T) {
+	for _, op := range []dom.Operation{
+		dom.SetAttribute("#x", "onclick", "a"), dom.RemoveAttribute("#x", "a>"), dom.SetDatasetProperty("#x", "A", ""),
+		dom.SetProperty("#x", "href", "javascript:a"), dom.SetStyle("#x", "--hue", "a"), dom.SetMeta("a'b", "c"),
+		dom.SetStyles("#x", []dom.Style{{"--a", "b"}}), dom.AddCSSClass("#x", []string{"a b"}),
+		dom.RemoveCSSClass("#x", []string{"a b"}), dom.PushState("data:a"), dom.ReplaceState("data:a"),
+		dom.RedirectTo("data:a"), dom.Go(0), dom.Morph("#x", "a"),
+	} {
+		fault := op.Err()
+		if fault == nil {
+			t.Errorf("%s is not faulty", op.AppendJSON(nil))
+			continue
+		}
+		if _, err := dom.Parse(op.AppendJSON(nil)); err == nil || err.Error() != "parse "+fault.Error() {
+			t.Errorf("Parse(%s) = %v, want %q", op.AppendJSON(nil), err, "parse "+fault.Error())
+		}
+	}
+}

@@ -8,56 +8,79 @@ func build(k kind, selector, first, second string, opts []Option) Operation {
 	return o.with(opts)
 }
 
-// with applies the options and looks for faults.
+// with applies the options and looks for what is missing.
 func (o Operation) with(opts []Option) Operation {
 	for i := range opts {
-		if fault := o.set(opts[i].key, opts[i].val, true); fault != "" {
-			o.fail(fault)
+		if opts[i].set == nil {
+			o.fail("an option is empty") // the zero Option
+			continue
 		}
+		o = opts[i].set(o, opts[i].key, opts[i].val)
 	}
 	o.check()
 	return o
 }
 
-// set gives a parameter its value and returns what is wrong with it, or "". An
-// option cannot set what is an argument.
-func (o *Operation) set(key string, val node, option bool) string {
-	if val.typ == jsonBad {
-		return key + ": " + val.text
+// setter is how an option sets a parameter. Every option brings its own, so that a module
+// for WebAssembly has only those it uses. A pointer to an operation would have to be
+// allocated.
+type setter func(o Operation, key string, val node) Operation
+
+func setFlag(o Operation, key string, val node) Operation {
+	o.fail(o.setFlag(key, val))
+	return o
+}
+
+func setFocus(o Operation, key string, val node) Operation {
+	o.fail(o.setFocus(key, val))
+	return o
+}
+
+func setBatch(o Operation, key string, val node) Operation {
+	o.fail(setFilled(&o.batch, key, val))
+	return o
+}
+
+func setDelay(o Operation, key string, val node) Operation {
+	o.fail(o.setDelay(key, val))
+	return o
+}
+
+func setChoice(o Operation, key string, val node) Operation {
+	o.fail(o.setChoice(key, val))
+	return o
+}
+
+// setValue sets what only an option can set.
+func setValue(o Operation, key string, val node) Operation {
+	for _, p := range specs[o.kind].params {
+		if p.key == key && !p.option {
+			o.fail(unfit(key))
+			return o
+		}
 	}
+	o.fail(o.setValue(key, val))
+	return o
+}
+
+// set gives any parameter its value, which comes from elsewhere, and returns what is
+// wrong with it, or "".
+func (o *Operation) set(key string, val node) string {
 	s := &specs[o.kind]
 	switch key {
-	case "selectAll":
-		return o.setFlag(key, flagAll, val, jsonTrue)
-	case "xpath":
-		return o.setFlag(key, flagXPath, val, jsonTrue)
-	case "cancel":
-		return o.setFlag(key, flagCancel, val, jsonTrue)
-	case "childrenOnly":
-		return o.setFlag(key, flagChildren, val, jsonTrue)
-	case "turbo":
-		return o.setFlag(key, flagNoTurbo, val, jsonFalse)
+	case "selectAll", "xpath", "cancel", "childrenOnly", "turbo":
+		return o.setFlag(key, val)
 	case "selector":
 		if s.on == onPage {
 			return unfit(key)
 		}
 		return setFilled(&o.selector, key, val)
 	case "focusSelector":
-		if !s.focus {
-			return unfit(key)
-		}
-		return setFilled(&o.focus, key, val)
+		return o.setFocus(key, val)
 	case "batch":
 		return setFilled(&o.batch, key, val)
 	case "delay":
-		if val.typ != jsonNumber || !val.exact {
-			return wrongType(key, "an integer", val)
-		}
-		if val.num < 0 || val.num > maxDelay {
-			return "delay is not from 0 to " + strconv.Itoa(maxDelay) + " ms"
-		}
-		o.delay = int32(val.num)
-		return ""
+		return o.setDelay(key, val)
 	case "permanentAttributeName":
 		if o.kind != kindMorph {
 			return unfit(key)
@@ -68,22 +91,25 @@ func (o *Operation) set(key string, val node, option bool) string {
 		return ""
 	}
 	for i := range s.params {
-		if p := &s.params[i]; p.key == key && (p.option || !option) {
-			if option && val.typ == jsonNull {
-				return "" // the zero Value
-			}
+		if p := &s.params[i]; p.key == key {
 			return o.setParam(i, p, val)
 		}
 	}
-	for i := range s.choices {
-		if c := &s.choices[i]; c.key == key {
-			return o.setChoice(i, c, val)
-		}
-	}
-	return unfit(key)
+	return o.setChoice(key, val)
 }
 
-func (o *Operation) setFlag(key string, f flags, val node, on jsonType) string {
+func (o *Operation) setFlag(key string, val node) string {
+	f, on := flagCancel, jsonTrue
+	switch key {
+	case "selectAll":
+		f = flagAll
+	case "xpath":
+		f = flagXPath
+	case "childrenOnly":
+		f = flagChildren
+	case "turbo":
+		f, on = flagNoTurbo, jsonFalse
+	}
 	switch {
 	case specs[o.kind].fits()&f == 0:
 		return unfit(key)
@@ -97,20 +123,82 @@ func (o *Operation) setFlag(key string, f flags, val node, on jsonType) string {
 	return ""
 }
 
-func (o *Operation) setChoice(i int, c *choice, val node) string {
-	if val.typ != jsonString {
-		return wrongType(c.key, "a string", val)
+func (o *Operation) setFocus(key string, val node) string {
+	if !specs[o.kind].focus {
+		return unfit(key)
 	}
-	for n, word := range c.words {
-		if word == val.text {
-			o.choice[i] = uint8(n)
-			return ""
-		}
-	}
-	return c.key + " " + strconv.Quote(val.text) + " is unknown"
+	return setFilled(&o.focus, key, val)
 }
 
+func (o *Operation) setDelay(key string, val node) string {
+	if val.typ != jsonNumber || !val.exact {
+		return wrongType(key, "an integer", val)
+	}
+	if val.num < 0 || val.num > maxDelay {
+		return "delay is not from 0 to " + strconv.Itoa(maxDelay) + " ms"
+	}
+	o.delay = int32(val.num)
+	return ""
+}
+
+func (o *Operation) setChoice(key string, val node) string {
+	choices := specs[o.kind].choices
+	for i := range choices {
+		c := &choices[i]
+		if c.key != key {
+			continue
+		}
+		if val.typ != jsonString {
+			return wrongType(c.key, "a string", val)
+		}
+		for n, word := range c.words {
+			if word == val.text {
+				o.choice[i] = uint8(n)
+				return ""
+			}
+		}
+		return c.key + " " + strconv.Quote(val.text) + " is unknown"
+	}
+	return unfit(key)
+}
+
+// setValue takes the Value of an option or of an argument. None leaves the parameter
+// out.
+func (o *Operation) setValue(key string, val node) string {
+	if val.typ == jsonBad {
+		return key + ": " + val.text
+	}
+	params := specs[o.kind].params
+	for i := range params {
+		p := &params[i]
+		if p.key != key {
+			continue
+		}
+		switch {
+		case val.typ == jsonNull:
+			return ""
+		case p.typ == typeNames: // an array of strings, made here
+			o.args[i] = val.text
+			return ""
+		}
+		return o.setPlain(i, p, val)
+	}
+	return unfit(key)
+}
+
+// setParam takes a value from elsewhere.
 func (o *Operation) setParam(i int, p *param, val node) string {
+	switch p.typ {
+	case typeNames:
+		return o.setNames(i, p, val)
+	case typeStyles:
+		return o.setStyles(i, p, val)
+	}
+	return o.setPlain(i, p, val)
+}
+
+// setPlain takes a value that need not be looked into.
+func (o *Operation) setPlain(i int, p *param, val node) string {
 	switch p.typ {
 	case typeText:
 		if val.typ != jsonString {
@@ -139,10 +227,6 @@ func (o *Operation) setParam(i int, p *param, val node) string {
 		if val.typ != jsonObject && val.typ != jsonArray {
 			return wrongType(p.key, "an object or an array", val)
 		}
-	case typeNames:
-		return o.setNames(i, p, val)
-	case typeStyles:
-		return o.setStyles(i, p, val)
 	}
 	o.args[i] = val.text
 	return ""

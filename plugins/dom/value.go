@@ -57,6 +57,18 @@ func Object(members ...Member) Value {
 	return Value{raw: string(b), fault: fault}
 }
 
+// Texts returns an array of texts.
+func Texts(values ...string) Value {
+	b := []byte{'['}
+	for i, v := range values {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, v)
+	}
+	return Value{raw: string(append(b, ']'))}
+}
+
 // Member is one member of an [Object].
 type Member struct {
 	name string

@@ -56,6 +56,9 @@ var (
 		rule{textOnly: true}, "textarea",
 		rule{in: []string{"ruby"}}, "rt", "rp",
 
+		// The host's own, which package element writes: inert but for its script.
+		rule{}, "live-board", "live-burst", "live-cursors", "live-globe",
+
 		// Choices.
 		rule{strict: true}, "select",
 		rule{strict: true, root: true, in: []string{"select"}}, "optgroup",

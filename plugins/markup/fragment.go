@@ -21,12 +21,19 @@ func Fragments(feature string, fragments []plugins.Fragment) error {
 		audience plugins.Audience
 	}
 	type total struct{ fragments, bytes int }
+	if len(fragments) > plugins.MaxRendered {
+		return fmt.Errorf("%d fragments: at most %d are allowed in one render", len(fragments), plugins.MaxRendered)
+	}
+	size := 0
 	seen := make(map[place]bool, len(fragments))
 	totals := map[plugins.Audience]total{}
 	for _, f := range fragments {
 		if len(f.HTML) > plugins.MaxFragmentSize {
 			id := strings.ToValidUTF8(f.ID[:min(len(f.ID), 64)], "")
 			return fmt.Errorf("fragment %q: %d bytes of HTML: at most %d are allowed", id, len(f.HTML), plugins.MaxFragmentSize)
+		}
+		if size += len(f.HTML); size > plugins.MaxRenderedSize {
+			return fmt.Errorf("more than %d bytes of HTML in one render", plugins.MaxRenderedSize)
 		}
 		t := totals[f.Audience]
 		t.fragments++

@@ -107,10 +107,7 @@ func same(t *rapid.T, what string, ask func() (diff string)) {
 // the same as rendering everything.
 func (s *suite) checkChanges(t rapid.TB) {
 	t.Helper()
-	filled := slices.DeleteFunc(slices.Clone(s.manifest.State), func(f plugins.Field) bool {
-		return f.Kind != plugins.Presence && f.Kind != plugins.Sites // by the host itself
-	})
-	if !s.hasEvents() && len(filled) == 0 {
+	if !s.changes() {
 		t.Skip("nothing ever changes")
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -118,23 +115,44 @@ func (s *suite) checkChanges(t rapid.TB) {
 		name := rooms.Draw(t, "room")
 		before := s.everything(t, r, name)
 		for range rapid.IntRange(1, 5).Draw(t, "renders") {
-			for range rapid.IntRange(1, 4).Draw(t, "happenings") {
-				if len(filled) > 0 && (!s.hasEvents() || rapid.Bool().Draw(t, "the host moves")) {
-					r.move(t, rapid.SampledFrom(filled).Draw(t, "field"))
-					continue
-				}
-				ev := s.event(t, name)
-				mutations, err := s.handle(t, ev, r.view(func(string, string) bool { return false }))
+			s.live(t, r, name, func(t *rapid.T, ev plugins.Event, state plugins.State) ([]plugins.Mutation, error) {
+				mutations, err := s.handle(t, ev, state)
 				if _, refused := errors.AsType[*plugins.Refusal](err); err != nil && !refused {
 					t.Fatalf("event %s in a room of its own making: %v", describe(ev), err)
 				}
-				if err == nil {
-					r.apply(t, mutations)
-				}
-			}
+				return mutations, err
+			})
 			before = s.step(t, r, name, before)
 		}
 	})
+}
+
+// filled are the fields that the host itself fills in.
+func (s *suite) filled() []plugins.Field {
+	return slices.DeleteFunc(slices.Clone(s.manifest.State), func(f plugins.Field) bool {
+		return f.Kind != plugins.Presence && f.Kind != plugins.Sites
+	})
+}
+
+// changes reports whether a room of the feature can ever change.
+func (s *suite) changes() bool { return s.hasEvents() || len(s.filled()) > 0 }
+
+// live lets some things happen in a room, events among them, which handle answers.
+func (s *suite) live(
+	t *rapid.T, r *room, name string,
+	handle func(*rapid.T, plugins.Event, plugins.State) ([]plugins.Mutation, error),
+) {
+	filled := s.filled()
+	for range rapid.IntRange(1, 4).Draw(t, "happenings") {
+		if len(filled) > 0 && (!s.hasEvents() || rapid.Bool().Draw(t, "the host moves")) {
+			r.move(t, rapid.SampledFrom(filled).Draw(t, "field"))
+			continue
+		}
+		mutations, err := handle(t, s.event(t, name), r.view(func(string, string) bool { return false }))
+		if err == nil {
+			r.apply(t, mutations)
+		}
+	}
 }
 
 // everything renders all for everybody in the room.

@@ -1,6 +1,7 @@
 package plugintest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -43,16 +44,32 @@ func stamp(t *rapid.T, i *plugins.Item) {
 	i.Site = regions.Draw(t, "site")
 }
 
-// event makes an event in room that the host would let through, of a person or of
-// a watched key, or takes one of the author's.
+// event makes an event in room that the host would let through, of a person, of one who
+// comes or goes or of a watched key, or takes one of the author's.
 func (s *suite) event(t *rapid.T, room string) plugins.Event {
 	own := len(s.events)
 	declared := own + len(s.manifest.Events)
-	n := rapid.IntRange(0, declared+len(s.manifest.Watches)-1).Draw(t, "event")
+	most := declared + len(s.manifest.Watches)
+	type seat struct{ event, id string }
+	var seats []seat // of people who come and go
+	if s.manifest.Leaves != "" {
+		seats = append(seats, seat{s.manifest.Leaves, "left"})
+	}
+	if s.manifest.Joins != "" {
+		seats = append(seats, seat{s.manifest.Joins, "joined"})
+	}
+	most += len(seats)
+	n := rapid.IntRange(0, most-1).Draw(t, "event")
 	if n < own {
 		ev := s.events[n]
 		ev.Room = room
 		return ev
+	}
+	if i := n - declared - len(s.manifest.Watches); i >= 0 {
+		return plugins.Event{
+			ID: rapid.StringMatching(seats[i].id+`-[a-z0-9]{16}`).Draw(t, "id"), Name: seats[i].event, Room: room,
+			Person: people.Draw(t, "person"), Time: moments.Draw(t, "time"),
+		}
 	}
 	if n >= declared {
 		return keyEvent(t, s.manifest.Watches[n-declared], room)
@@ -61,17 +78,21 @@ func (s *suite) event(t *rapid.T, room string) plugins.Event {
 	raw := map[string]string{}
 	for _, p := range kind.Fields {
 		if !p.Optional || rapid.Bool().Draw(t, p.Name+" is sent") {
-			raw[p.Name] = param(t, p)
+			raw[p.Name] = s.param(t, p)
 		}
 	}
-	fields, err := kind.Check(raw)
+	fields, err := s.manifest.CheckEvent(kind, raw)
 	if err != nil {
 		t.Fatalf("plugintest made an event %q that the manifest forbids, which is a fault of plugintest's: %v", kind.Name, err)
 	}
-	return plugins.Event{
+	ev := plugins.Event{
 		ID: rapid.StringMatching(`[a-z0-9]{16}`).Draw(t, "id"), Name: kind.Name, Room: room,
-		Fields: fields, Person: people.Draw(t, "person"), Time: moments.Draw(t, "time"),
+		Fields: fields, Time: moments.Draw(t, "time"),
 	}
+	if !kind.Admin {
+		ev.Person = people.Draw(t, "person")
+	}
+	return ev
 }
 
 // keyEvent makes an event of a key that w watches.
@@ -95,7 +116,7 @@ func (s *suite) hasEvents() bool {
 }
 
 // param makes a value for a field of an event.
-func param(t *rapid.T, p plugins.Param) string {
+func (s *suite) param(t *rapid.T, p plugins.Param) string {
 	bounded := p.Min != 0 || p.Max != 0
 	switch p.Type {
 	case plugins.Int:
@@ -113,6 +134,12 @@ func param(t *rapid.T, p plugins.Param) string {
 		return strconv.FormatBool(rapid.Bool().Draw(t, p.Name))
 	case plugins.Choice:
 		return rapid.SampledFrom(p.Choices).Draw(t, p.Name)
+	case plugins.Cells:
+		board, _ := s.manifest.Field(p.Of)
+		cell := rapid.Custom(func(t *rapid.T) plugins.Point {
+			return plugins.Point{X: rapid.IntRange(0, board.Width-1).Draw(t, "x"), Y: rapid.IntRange(0, board.Height-1).Draw(t, "y")}
+		})
+		return plugins.FormatCells(rapid.SliceOfN(cell, 1, cmp.Or(int(p.Max), plugins.MaxCells)).Draw(t, p.Name))
 	default:
 		least, most := 0, plugins.MaxTextSize
 		if bounded {
@@ -228,7 +255,11 @@ func (s *suite) giveOwnGroups(t *rapid.T, v plugins.View) {
 // anyChange makes a change of one field that fits the state, to which it adds the
 // group that changed.
 func (s *suite) anyChange(t *rapid.T, state plugins.State) plugins.Change {
-	f := rapid.SampledFrom(s.manifest.State).Draw(t, "changed")
+	rendered := slices.DeleteFunc(slices.Clone(s.manifest.State), unrendered)
+	if len(rendered) == 0 {
+		return plugins.Change{Field: rapid.SampledFrom(s.manifest.State).Draw(t, "changed").Name}
+	}
+	f := rapid.SampledFrom(rendered).Draw(t, "changed")
 	c := plugins.Change{Field: f.Name}
 	switch f.Kind {
 	case plugins.List:
@@ -253,6 +284,11 @@ func (s *suite) anyChange(t *rapid.T, state plugins.State) plugins.Change {
 		}
 	}
 	return c
+}
+
+// unrendered reports whether a field's changes go to the page without a render.
+func unrendered(f plugins.Field) bool {
+	return f.Direct || f.Kind == plugins.Grid || f.Kind == plugins.Traffic
 }
 
 // describe names an input in a failure.

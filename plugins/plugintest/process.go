@@ -13,14 +13,24 @@ import (
 	"github.com/global-presence/presence/plugins/process"
 )
 
-// variable tells the test binary, started again, which feature to be.
-const variable = "PRESENCE_TEST_FEATURE"
+// These tell the test binary, started again, which feature to be, or which module to
+// carry and where compiled ones are.
+const (
+	variable       = "PRESENCE_TEST_FEATURE"
+	moduleVariable = "PRESENCE_TEST_MODULE"
+	cacheVariable  = "PRESENCE_TEST_CACHE"
+)
 
-// Main is the whole of a TestMain whose tests call [Process]: it runs the tests,
-// or, where the test binary was started to be one of features, that.
+// Main is the whole of a TestMain whose tests call [Process], [File] or [Wasm]: it runs
+// the tests, or, where the test binary was started to be one of features or the carrier
+// of a module, that.
 func Main(m *testing.M, features ...plugins.Feature) {
 	if !process.Started() {
 		os.Exit(m.Run())
+	}
+	if file := os.Getenv(moduleVariable); file != "" {
+		carry(file)
+		return
 	}
 	name := os.Getenv(variable)
 	i := slices.IndexFunc(features, func(f plugins.Feature) bool { return f.Manifest().Name == name })
@@ -35,37 +45,36 @@ func Main(m *testing.M, features ...plugins.Feature) {
 // own, and returns it. It ends with the test.
 func Process(tb testing.TB, name string) plugins.Feature {
 	tb.Helper()
-	const patience = 20 * time.Second
+	return start(tb, process.Config{Name: name, Env: []string{variable + "=" + name}})
+}
+
+// patience is how long a test waits for what takes a moment, since its machine may be
+// busy.
+const patience = time.Minute
+
+// start runs a feature's process until the test ends.
+func start(tb testing.TB, cfg process.Config) plugins.Feature {
+	tb.Helper()
 	status := make(chan plugins.Status, 1000)
-	p := process.New(process.Config{
-		Name:          name,
-		Env:           []string{variable + "=" + name},
-		HandleTimeout: patience, // a test's machine may be busy
-		RenderTimeout: patience,
-		OnStatus:      func(s plugins.Status) { status <- s },
-		Logger:        slog.New(slog.NewTextHandler(tb.Output(), nil)),
-	})
+	cfg.HandleTimeout, cfg.RenderTimeout = patience, patience
+	cfg.StartTimeout = patience
+	cfg.OnStatus = func(s plugins.Status) { status <- s }
+	cfg.Logger = slog.New(slog.NewTextHandler(tb.Output(), nil))
+	p := process.New(cfg)
 	ctx, stop := context.WithCancel(tb.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	tb.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {
-			tb.Errorf("run feature %q: %v", name, err)
+			tb.Errorf("run feature %q: %v", cfg.Name, err)
 		}
 	})
-	timeout := time.After(patience)
-	for {
-		select {
-		case s := <-status:
-			if s.Up {
-				return carried{carrier: p, manifest: s.Manifest}
-			}
-			tb.Fatalf("start feature %q: %v", name, s.Err)
-		case <-timeout:
-			tb.Fatalf("feature %q did not start within %v", name, patience)
-		}
+	s := <-status // Run tells of the first start, however it ends, within StartTimeout
+	if !s.Up {
+		tb.Fatalf("start feature %q: %v", cfg.Name, s.Err)
 	}
+	return carried{carrier: p, manifest: s.Manifest}
 }
 
 // Carried returns the feature that a carrier runs as a feature again, so that Run

@@ -48,6 +48,10 @@ func clone(s plugins.State) plugins.State {
 // apply does what mutations say.
 func (r *room) apply(t *rapid.T, mutations []plugins.Mutation) {
 	for _, m := range mutations {
+		field, _ := r.manifest.Field(m.Field)
+		if unrendered(field) {
+			continue
+		}
 		item := plugins.Item{Value: m.Value}
 		stamp(t, &item)
 		change := plugins.Change{Field: m.Field}
@@ -59,7 +63,6 @@ func (r *room) apply(t *rapid.T, mutations []plugins.Mutation) {
 		case plugins.OpAdd:
 			r.state.Counters[m.Field] += m.Delta
 		case plugins.OpPush:
-			field, _ := r.manifest.Field(m.Field)
 			list := append([]plugins.Item{item}, r.state.Lists[m.Field]...)
 			r.state.Lists[m.Field] = list[:min(len(list), field.Cap)]
 			change.ID, change.Value = item.ID, m.Value

@@ -6,13 +6,16 @@ import (
 	"google.golang.org/grpc/mem"
 )
 
-// frame is a CarryRequest or CarryResponse that is encoded already: a list of
-// parts, each a message of that type with one entry. Protobuf messages put one
-// behind the other are one message with all their entries, so parts that were
-// encoded by the goroutines that made them need no further work.
+// frame is a message to be sent that is encoded already: a list of parts, each a
+// message of the same type. Protobuf messages put one behind the other are one message
+// with all their entries, so parts that were encoded by the goroutines that made them
+// need no further work.
 type frame [][]byte
 
-// codec is gRPC's protobuf codec, which also takes frames.
+// received is a message that came, as it stands on the wire.
+type received []byte
+
+// codec is gRPC's protobuf codec, which serves go-plugin, and takes frames besides.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2("proto")} }
@@ -28,4 +31,14 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		out[i] = mem.SliceBuffer(part)
 	}
 	return out, nil
+}
+
+// Unmarshal implements encoding.CodecV2.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	r, ok := v.(*received)
+	if !ok {
+		return c.CodecV2.Unmarshal(data, v)
+	}
+	*r = data.Materialize()
+	return nil
 }

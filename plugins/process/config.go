@@ -58,6 +58,11 @@ type Config struct {
 	// may take to answer. Default 3 s.
 	PingInterval time.Duration
 
+	// MemoryLimit is how many bytes of memory the process may hold before it is killed
+	// and started again; it is looked at ten times a second, on Linux, and what processes
+	// hold that it has started is not counted. Default 1 GiB.
+	MemoryLimit int64
+
 	// MissedDeadlines is how many deadlines in a row make a process count as
 	// hung, so that it is killed. Default 3.
 	MissedDeadlines int
@@ -87,6 +92,14 @@ type Config struct {
 	// presence_plugin_restarts_total{feature} and
 	// presence_plugin_call_seconds{feature,call}. Default: none are made.
 	Registerer prometheus.Registerer
+
+	lines *lineLimits // of all starts together; made with the defaults
+}
+
+// Check reports all that is wrong with c, joined, or nil.
+func (c Config) Check() error {
+	_, err := c.withDefaults()
+	return err
 }
 
 // withDefaults fills in what is not set and reports all that is wrong, joined.
@@ -120,6 +133,11 @@ func (c Config) withDefaults() (Config, error) {
 	if c.BackoffMax < c.BackoffMin {
 		errs = append(errs, fmt.Errorf("backoff of %v to %v: want the minimum first", c.BackoffMin, c.BackoffMax))
 	}
+	if c.MemoryLimit < 0 {
+		errs = append(errs, fmt.Errorf("memory limit of %d bytes: want more than 0", c.MemoryLimit))
+	} else if c.MemoryLimit == 0 {
+		c.MemoryLimit = 1 << 30
+	}
 	if c.MissedDeadlines < 0 {
 		errs = append(errs, fmt.Errorf("missed deadlines of %d: want more than 0", c.MissedDeadlines))
 	} else if c.MissedDeadlines == 0 {
@@ -131,6 +149,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.lines = newLineLimits()
 	if err := errors.Join(errs...); err != nil {
 		return c, fmt.Errorf("configure plugin %q: %w", c.Name, err)
 	}

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -17,8 +18,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
-	"github.com/global-presence/presence/plugins"
-	pb "github.com/global-presence/presence/plugins/process/internal/featurev1"
+	"github.com/global-presence/presence/plugins/internal/wire"
 )
 
 // dyingTime is how long a process whose stream has just broken may take to be
@@ -28,15 +28,16 @@ const dyingTime = 100 * time.Millisecond
 // connection is one start of the process, from its beginning to its end. A new
 // start is a new connection: nothing of a dead process is used again.
 type connection struct {
-	cfg      Config
-	child    *child
-	stdout   *lines
-	stderr   *lines
-	sockets  string // the process's own folder, once there is one
-	client   *plugin.Client
-	conn     *grpc.ClientConn
-	session  *session
-	manifest plugins.Manifest
+	cfg     Config
+	child   *child
+	stdout  *lines
+	stderr  *lines
+	sockets string // the process's own folder, once there is one
+	client  *plugin.Client
+	conn    *grpc.ClientConn
+	session *session
+
+	description wire.Description
 }
 
 // connect starts the process and asks it what it is. ctx's end stops it at any
@@ -46,15 +47,15 @@ func connect(ctx context.Context, cfg Config, sockets string) (_ *connection, er
 	if err != nil {
 		return nil, err
 	}
-	c := &connection{cfg: cfg, stdout: newLines(cfg.Logger, "stdout"), stderr: newLines(cfg.Logger, "stderr")}
-	c.child = newChild(cmd, c.stderr)
+	c := &connection{cfg: cfg, stdout: newLines(cfg.Logger, "stdout", cfg.lines.stdout), stderr: newLines(cfg.Logger, "stderr", cfg.lines.stderr)}
+	c.child = newChild(cmd, c.stderr, cfg.MemoryLimit)
 	c.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  handshake(),
 		Plugins:          plugin.PluginSet{pluginName: &served{}},
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
-		StartTimeout:     cfg.StartTimeout,
+		StartTimeout:     cfg.StartTimeout + time.Minute, // ours ends first, and says more
 		Logger:           newHostLog(cfg.Logger),
 		SyncStdout:       c.stdout,
 		SyncStderr:       c.stderr,
@@ -83,23 +84,22 @@ func connect(ctx context.Context, cfg Config, sockets string) (_ *connection, er
 
 	client, err := c.client.Client()
 	if err != nil { // some of go-plugin's have several lines
-		return nil, &crossed{text: "start: " + strings.Join(strings.Fields(err.Error()), " "), is: err}
+		return nil, wire.Crossed("start: "+strings.Join(strings.Fields(err.Error()), " "), err)
 	}
 	raw, err := client.Dispense(pluginName)
 	if err != nil {
 		return nil, fmt.Errorf("start: %w", err)
 	}
 	c.conn = raw.(*grpc.ClientConn) // by served.GRPCClient
-	d, err := pb.NewFeatureServiceClient(c.conn).Describe(ctx, &pb.DescribeRequest{ProtocolVersion: ProtocolVersion})
-	if err != nil {
-		return nil, fmt.Errorf("describe: %w", err)
-	}
-	c.manifest = manifestIn(d.GetManifest())
-	if err := c.manifest.Validate(); err != nil {
+	if c.description, err = describe(ctx, c.conn); err != nil {
 		return nil, err
 	}
-	if c.manifest.Name != cfg.Name {
-		return nil, fmt.Errorf("the process is feature %q, want %q", c.manifest.Name, cfg.Name)
+	m := c.description.Manifest
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	if m.Name != cfg.Name && cfg.Name != "" {
+		return nil, fmt.Errorf("the process is feature %q, want %q", m.Name, cfg.Name)
 	}
 	// The session outlives ctx, which is the start's.
 	c.session, err = openSession(context.WithoutCancel(ctx), c.conn, cfg.MissedDeadlines)
@@ -128,24 +128,27 @@ func command(cfg Config) (*exec.Cmd, error) {
 	}
 	cmd := exec.Command(path, cfg.Args...)
 	cmd.Args[0] = name
-	cmd.Env = append([]string{}, cfg.Env...)
+	cmd.Env = append(raceEnv(), cfg.Env...)
 	return cmd, nil
 }
 
-// wait returns when the session ends, with the reason, or when ctx does, with
-// nil. Meanwhile it checks the process's health.
-func (c *connection) wait(ctx context.Context) error {
+// wait returns when the session ends, with the reason, when ctx does, with nil, or
+// with another connection that is to take over. Meanwhile it checks the process's
+// health.
+func (c *connection) wait(ctx context.Context, replacements <-chan *connection) (*connection, error) {
 	tick := time.NewTicker(c.cfg.PingInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return nil, nil
+		case next := <-replacements:
+			return next, nil
 		case <-c.session.ctx.Done():
-			return context.Cause(c.session.ctx)
+			return nil, context.Cause(c.session.ctx)
 		case <-tick.C:
 			if err := c.ping(ctx); err != nil && ctx.Err() == nil && c.session.ctx.Err() == nil {
-				return fmt.Errorf("check health: %w", err)
+				return nil, fmt.Errorf("check health: %w", err)
 			}
 		}
 	}
@@ -178,7 +181,9 @@ func (c *connection) end(ask bool, err error) error {
 	} else {
 		itself := c.child.leaves(dyingTime)
 		_ = c.child.Kill(context.Background())
-		if itself != nil {
+		if why := c.child.tooLarge.Load(); why != nil {
+			err = *why
+		} else if itself != nil && !errors.Is(err, errHung) && !errors.Is(err, errStuck) { // it ended as its stream did
 			err = c.explain(itself, err)
 		}
 	}
@@ -199,8 +204,8 @@ func (c *connection) end(ask bool, err error) error {
 
 // explain says how the process ended, in front of what was noticed of it.
 func (c *connection) explain(itself, noticed error) error {
-	if p := c.stderr.Panic(); p != "" {
-		return fmt.Errorf("process ended: %w: %s: %w", itself, p, noticed)
+	if why := c.stderr.Reason(); why != "" {
+		return fmt.Errorf("process ended: %w: %s: %w", itself, why, noticed)
 	}
 	return fmt.Errorf("process ended: %w: %w", itself, noticed)
 }

@@ -18,8 +18,8 @@
 //   - While the process is not running, calls fail at once with
 //     plugins.ErrUnavailable. A call that is under way when it dies does too.
 //   - A process that misses three deadlines in a row, has no answer to one call
-//     after twice the time it had, or does not answer a health check, is killed
-//     and started again.
+//     after twice the time it had, does not answer a health check, or holds more memory
+//     than Config.MemoryLimit, is killed and started again.
 //   - The process gets no environment but Config.Env, no standard input, and
 //     nothing it writes or prints can stop the host.
 //
@@ -50,5 +50,3 @@
 // proto/presence/feature/v1/feature.proto holds the messages; a feature can be
 // written in any language that has gRPC.
 package process
-
-//go:generate go run github.com/bufbuild/buf/cmd/buf@v1.75.0 generate proto --template proto/buf.gen.yaml --output proto

@@ -72,12 +72,17 @@ func (e echo) Handle(ctx context.Context, ev plugins.Event, s plugins.State) ([]
 		<-ctx.Done()
 		slog.Info("let go") //nolint:sloglint // as authors of features do
 		return nil, ctx.Err()
+	case "nap": // takes a moment
+		<-time.After(100 * time.Millisecond)
+		return said("rested")
 	case "late": // answers, but only after everybody has stopped waiting
 		<-ctx.Done()
 		<-time.After(100 * time.Millisecond)
 		return said("late")
 	case "panic":
 		panic("boom")
+	case "bomb":
+		bomb()
 	case "exit":
 		os.Exit(7)
 	case "last words":
@@ -115,4 +120,16 @@ func (e echo) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment, e
 		return nil, errors.New("disk on fire")
 	}
 	return []plugins.Fragment{fragment}, nil
+}
+
+// bomb takes memory for ever.
+func bomb() {
+	var held [][]byte
+	for len(held) < 1<<20 {
+		b := make([]byte, 16<<20)
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		held = append(held, b)
+	}
 }

@@ -6,8 +6,10 @@ import (
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
-	pb "github.com/global-presence/presence/plugins/process/internal/featurev1"
+	pb "github.com/global-presence/presence/plugins/internal/featurev1"
 )
 
 // foreign is a feature that somebody made from feature.proto alone, and badly:
@@ -15,14 +17,15 @@ import (
 type foreign struct {
 	plugin.NetRPCUnsupportedPlugin
 	pb.UnimplementedFeatureServiceServer
+	protocol uint32 // the version of it that it was made for
 }
 
-func serveForeign() {
+func serveForeign(protocol uint32) {
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: plugin.HandshakeConfig{
 			ProtocolVersion: 1, MagicCookieKey: "PRESENCE_FEATURE", MagicCookieValue: "started by presence",
 		},
-		Plugins:    plugin.PluginSet{"feature": foreign{}},
+		Plugins:    plugin.PluginSet{"feature": foreign{protocol: protocol}},
 		GRPCServer: plugin.DefaultGRPCServer,
 	})
 }
@@ -36,7 +39,10 @@ func (foreign) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn)
 	return nil, nil
 }
 
-func (foreign) Describe(context.Context, *pb.DescribeRequest) (*pb.DescribeResponse, error) {
+func (f foreign) Describe(_ context.Context, r *pb.DescribeRequest) (*pb.DescribeResponse, error) {
+	if r.GetProtocolVersion() < f.protocol {
+		return nil, status.Errorf(codes.FailedPrecondition, "the feature was built for protocol %d, this presence speaks %d: update presence", f.protocol, r.GetProtocolVersion())
+	}
 	return &pb.DescribeResponse{Manifest: &pb.Manifest{Name: "foreign", Title: "Foreign"}}, nil
 }
 

@@ -6,11 +6,10 @@ import (
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
-
-	pb "github.com/global-presence/presence/plugins/process/internal/featurev1"
 )
 
-// ProtocolVersion is the version of feature.proto. Host and feature must agree.
+// ProtocolVersion is the version of feature.proto that this package speaks. A host
+// runs features of this version and of all before it.
 const ProtocolVersion = 1
 
 // pluginName is the only entry of go-plugin's table on both sides.
@@ -18,7 +17,7 @@ const pluginName = "feature"
 
 func handshake() plugin.HandshakeConfig {
 	return plugin.HandshakeConfig{
-		ProtocolVersion:  ProtocolVersion,
+		ProtocolVersion:  1, // of go-plugin's table; Describe tells that of feature.proto
 		MagicCookieKey:   "PRESENCE_FEATURE",
 		MagicCookieValue: "started by presence",
 	}
@@ -40,7 +39,7 @@ type served struct {
 
 // GRPCServer implements plugin.GRPCPlugin in the feature's process.
 func (s *served) GRPCServer(_ *plugin.GRPCBroker, server *grpc.Server) error {
-	pb.RegisterFeatureServiceServer(server, s.service)
+	server.RegisterService(&serviceDesc, s.service)
 	return nil
 }
 
@@ -51,6 +50,6 @@ func (s *served) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, conn *grpc.
 }
 
 var (
-	_ plugin.GRPCPlugin       = (*served)(nil)
-	_ pb.FeatureServiceServer = (*service)(nil)
+	_ plugin.GRPCPlugin = (*served)(nil)
+	_ featureService    = (*service)(nil)
 )

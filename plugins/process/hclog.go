@@ -106,5 +106,5 @@ func (l *hostLog) StandardLogger(o *hclog.StandardLoggerOptions) *log.Logger {
 }
 
 func (l *hostLog) StandardWriter(*hclog.StandardLoggerOptions) io.Writer {
-	return newLines(l.log, "go-plugin")
+	return newLines(l.log, "go-plugin", newLineLimits().stderr)
 }

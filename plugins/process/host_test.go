@@ -119,7 +119,7 @@ func TestServe_Environment(t *testing.T) {
 		t.Errorf("environment:\n%s\nwant GREETING and not SECRET", env)
 	}
 	for variable := range strings.SplitSeq(o.Mutations[0].Value, "\x00") {
-		if name, _, _ := strings.Cut(variable, "="); name != "GREETING" && name != "PRESENCE_FEATURE" && !strings.HasPrefix(name, "PLUGIN_") {
+		if name, _, _ := strings.Cut(variable, "="); name != "GREETING" && name != "PRESENCE_FEATURE" && name != "GORACE" && !strings.HasPrefix(name, "PLUGIN_") {
 			t.Errorf("unexpected variable %s", name)
 		}
 	}
@@ -128,7 +128,7 @@ func TestServe_Environment(t *testing.T) {
 func TestForeign(t *testing.T) {
 	r := startUp(t, "foreign", process.Config{Name: "foreign"})
 	for event, want := range map[string]string{
-		"too many": "got 2 outcomes for 1 events", "wrong kind": "got 0 outcomes", "no body": "got 0 outcomes",
+		"too many": "got 2 outcomes for 1 events", "wrong kind": "answer of another kind", "no body": "answer of another kind",
 	} {
 		err := r.handle(t, plugins.Event{Name: event}).Err
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -16,8 +17,12 @@ const (
 	// maxLine is how many bytes of a line are kept; the rest of it is dropped.
 	maxLine = 8 << 10
 
-	// A feature may write linesPerSecond to the log, and burstLines at once: a
-	// stack fits, a flood does not.
+	// maxReason is how many bytes of a line may become part of an error.
+	maxReason = 1 << 10
+
+	// A feature may write linesPerSecond of each stream to the log, and burstLines at
+	// once: a stack fits, a flood does not. Its next starts count with those before, so
+	// that one that floods and dies is not given a new burst each time.
 	linesPerSecond = 50
 	burstLines     = 1000
 )
@@ -37,10 +42,21 @@ type lines struct {
 	partial  []byte // the beginning of a line; guarded by mu
 	dropped  int    // lines not logged; guarded by mu
 	panicked string // the line that began a panic, if any; guarded by mu
+	last     string // line that was no record; guarded by mu
 }
 
-func newLines(log *slog.Logger, stream string) *lines {
-	return &lines{log: log, stream: stream, limit: rate.NewLimiter(linesPerSecond, burstLines)}
+func newLines(log *slog.Logger, stream string, limit *rate.Limiter) *lines {
+	return &lines{log: log, stream: stream, limit: limit}
+}
+
+// lineLimits are how much a feature may write, over all its starts.
+type lineLimits struct{ stdout, stderr *rate.Limiter }
+
+func newLineLimits() *lineLimits {
+	return &lineLimits{
+		stdout: rate.NewLimiter(linesPerSecond, burstLines),
+		stderr: rate.NewLimiter(linesPerSecond, burstLines),
+	}
 }
 
 // Write implements io.Writer. It never fails.
@@ -69,11 +85,12 @@ func (l *lines) Flush() {
 	l.tellDropped()
 }
 
-// Panic returns the line that began a panic, "" when there was none.
-func (l *lines) Panic() string {
+// Reason returns what of the lines says best why a process has ended by itself: the
+// one that began a panic, else the last one, else "".
+func (l *lines) Reason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.panicked
+	return cmp.Or(l.panicked, l.last)
 }
 
 // line logs one line. The caller holds mu.
@@ -87,6 +104,9 @@ func (l *lines) line(line []byte) {
 	}
 	if !l.limit.Allow() {
 		l.dropped++
+		if text[0] != '{' {
+			l.last = text[:min(len(text), maxReason)] // it may say why the process ends, all the same
+		}
 		return
 	}
 	l.tellDropped()
@@ -95,6 +115,7 @@ func (l *lines) line(line []byte) {
 		l.log.LogAttrs(ctx, level, "feature says", attrs...)
 		return
 	}
+	l.last = text[:min(len(text), maxReason)]
 	level := slog.LevelInfo
 	if l.panicked != "" {
 		level = slog.LevelError

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/global-presence/presence/plugins"
+	"github.com/global-presence/presence/plugins/internal/wire"
 	"github.com/global-presence/presence/plugins/process"
 )
 
@@ -33,6 +34,16 @@ func serve(name string) {
 	switch name {
 	case "echo":
 		process.Serve(echo{})
+	case "echo-2":
+		process.Serve(echo{manifest: func() plugins.Manifest {
+			m := echo{}.Manifest()
+			m.Title = "Echo, the second"
+			return m
+		}})
+	case "grief":
+		process.ServeAnswerer(grief{wire.Answers{Feature: echo{}}})
+	case "bomb":
+		bomb()
 	case "exit":
 		os.Exit(3)
 	case "exit-later": // after the handshake, when asked for its manifest
@@ -45,6 +56,8 @@ func serve(name string) {
 	case "nameless":
 		process.Serve(echo{manifest: func() plugins.Manifest { return plugins.Manifest{Title: "Nameless"} }})
 	case "foreign":
-		serveForeign()
+		serveForeign(1)
+	case "from the future":
+		serveForeign(2)
 	}
 }

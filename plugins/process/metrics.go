@@ -10,6 +10,8 @@ import (
 
 // metrics are one feature's. The zero value counts nothing.
 type metrics struct {
+	forget func() // nil without a registry
+
 	up       prometheus.Gauge
 	restarts prometheus.Counter
 	handle   prometheus.Observer
@@ -39,11 +41,25 @@ func newMetrics(r prometheus.Registerer, feature string) (metrics, error) {
 		return metrics{}, fmt.Errorf("register metrics of plugin %q: %w", feature, err)
 	}
 	return metrics{
+		forget: func() {
+			labels := prometheus.Labels{"feature": feature}
+			up.DeletePartialMatch(labels)
+			restarts.DeletePartialMatch(labels)
+			calls.DeletePartialMatch(labels)
+		},
 		up:       up.WithLabelValues(feature),
 		restarts: restarts.WithLabelValues(feature),
 		handle:   calls.WithLabelValues(feature, "handle"),
 		render:   calls.WithLabelValues(feature, "render"),
 	}, nil
+}
+
+// Forget takes the plugin's metrics out of the registry: what it counts from here on is
+// not told, and another plugin of the same name begins anew.
+func (p *Plugin) Forget() {
+	if p.metrics.forget != nil {
+		p.metrics.forget()
+	}
 }
 
 func register[C prometheus.Collector](r prometheus.Registerer, c C) (C, error) {

@@ -28,12 +28,17 @@ type outbox struct {
 
 func newOutbox() *outbox { return &outbox{wake: make(chan struct{}, 1)} }
 
-// put adds a part, which the outbox owns from then on.
-func (o *outbox) put(part []byte) {
+// put adds a part, which the outbox owns from then on. It reports false, and does not,
+// when the outbox is closed.
+func (o *outbox) put(part []byte) bool {
 	o.mu.Lock()
-	o.waiting = append(o.waiting, part)
+	closed := o.closed
+	if !closed {
+		o.waiting = append(o.waiting, part)
+	}
 	o.mu.Unlock()
 	o.ring()
+	return !closed
 }
 
 // close makes run return once everything is sent.

@@ -2,13 +2,14 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"github.com/global-presence/presence/plugins"
-	pb "github.com/global-presence/presence/plugins/process/internal/featurev1"
+	"github.com/global-presence/presence/plugins/internal/wire"
 )
 
 // Plugin is one feature in a process of its own, kept running.
@@ -18,6 +19,9 @@ type Plugin struct {
 	metrics  metrics
 	current  atomic.Pointer[session] // nil while the process is not running
 	lastDown atomic.Pointer[error]   // why it is not
+
+	running      atomic.Pointer[running] // nil before and after Run
+	replacements chan *connection        // that are up; taken by Run
 }
 
 var _ plugins.Carrier = (*Plugin)(nil)
@@ -25,7 +29,7 @@ var _ plugins.Carrier = (*Plugin)(nil)
 // New returns a plugin that is down until [Plugin.Run] starts it. Run reports
 // what is wrong with cfg.
 func New(cfg Config) *Plugin {
-	p := &Plugin{}
+	p := &Plugin{replacements: make(chan *connection)}
 	if p.cfg, p.cfgErr = cfg.withDefaults(); p.cfgErr == nil {
 		p.metrics, p.cfgErr = newMetrics(cfg.Registerer, cfg.Name)
 	}
@@ -48,29 +52,19 @@ func (p *Plugin) Handle(ctx context.Context, events []plugins.Event, states map[
 		return nil, nil
 	}
 	defer observe(p.metrics.handle, time.Now())
-	s, err := p.session()
-	if err != nil {
-		return nil, err
-	}
-	a, err := s.call(ctx, p.cfg.HandleTimeout, &pb.Call{Body: &pb.Call_Handle{Handle: &pb.Handle{
-		Events: list(events, eventOut),
-		States: table(states, stateOut),
-	}}})
+	var outcomes []plugins.Outcome
+	body, err := wire.Handle(events, states)
 	if err == nil {
-		err = errorIn(a.GetError())
+		err = p.call(ctx, p.cfg.HandleTimeout, wire.KindHandle, body, func(answer []byte) (told, err error) {
+			outcomes, err = wire.ParseOutcomes(answer)
+			return untimely(outcomes), err
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("handle events of %s: %w", p.cfg.Name, err)
 	}
-	answer := a.GetOutcomes().GetOutcomes()
-	if len(answer) != len(events) {
-		return nil, fmt.Errorf("handle events of %s: got %d outcomes for %d events", p.cfg.Name, len(answer), len(events))
-	}
-	outcomes := make([]plugins.Outcome, len(answer))
-	for i, o := range answer {
-		if outcomes[i].Err = errorIn(o.GetError()); outcomes[i].Err == nil {
-			outcomes[i].Mutations = list(o.GetMutations(), mutationIn)
-		}
+	if len(outcomes) != len(events) {
+		return nil, fmt.Errorf("handle events of %s: got %d outcomes for %d events", p.cfg.Name, len(outcomes), len(events))
 	}
 	return outcomes, nil
 }
@@ -79,26 +73,50 @@ func (p *Plugin) Handle(ctx context.Context, events []plugins.Event, states map[
 // or the feature's own.
 func (p *Plugin) Render(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
 	defer observe(p.metrics.render, time.Now())
-	s, err := p.session()
-	if err != nil {
-		return nil, err
-	}
-	a, err := s.call(ctx, p.cfg.RenderTimeout, &pb.Call{Body: &pb.Call_Render{Render: viewOut(v)}})
+	var fragments []plugins.Fragment
+	body, err := wire.View(v)
 	if err == nil {
-		err = errorIn(a.GetError())
+		err = p.call(ctx, p.cfg.RenderTimeout, wire.KindRender, body, func(answer []byte) (told, err error) {
+			fragments, err = wire.ParseFragments(answer)
+			return err, err
+		})
 	}
-	if err != nil {
-		return nil, fmt.Errorf("render %s: %w", p.cfg.Name, err)
-	}
-	body, ok := a.GetBody().(*pb.Answer_Fragments)
-	if !ok {
-		return nil, fmt.Errorf("render %s: got an answer of another kind", p.cfg.Name)
-	}
-	fragments, err := fragmentsIn(body.Fragments.GetFragments())
 	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", p.cfg.Name, err)
 	}
 	return fragments, nil
+}
+
+// call asks the running process, and has its answer read by parse: told is what the
+// feature says of its time.
+func (p *Plugin) call(ctx context.Context, timeout time.Duration, kind wire.Kind, body []byte, parse func(answer []byte) (told, err error)) error {
+	for {
+		s, err := p.session()
+		if err != nil {
+			return err
+		}
+		answer, own, err := s.call(ctx, timeout, kind, body)
+		if errors.Is(err, errRetired) { // it was not asked, and another one has taken its place
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		told, err := parse(answer)
+		s.count(own, told)
+		return err
+	}
+}
+
+// untimely returns the error of an event that came to its end too late or was given
+// up, if there is one.
+func untimely(outcomes []plugins.Outcome) error {
+	for _, o := range outcomes {
+		if errors.Is(o.Err, context.DeadlineExceeded) || errors.Is(o.Err, context.Canceled) {
+			return o.Err
+		}
+	}
+	return nil
 }
 
 // session returns the running process's session.

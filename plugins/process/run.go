@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/global-presence/presence/plugins"
@@ -25,72 +26,118 @@ func (p *Plugin) Run(ctx context.Context) error {
 		return fmt.Errorf("run plugin %q: %w", p.cfg.Name, err)
 	}
 	defer sockets.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &run{Plugin: p, sockets: sockets.path, cfg: p.cfg, status: plugins.Status{Name: p.cfg.Name}}
+	defer r.leaving.Wait()
+	p.setRunning(&running{ctx: ctx, sockets: sockets.path})
+	defer p.setRunning(nil)
+	r.loop(ctx)
+	return nil
+}
 
-	wait := backoff{min: p.cfg.BackoffMin, max: p.cfg.BackoffMax, healthyAfter: p.cfg.HealthyAfter}
-	status := plugins.Status{Name: p.cfg.Name}
+// run is what one Run knows.
+type run struct {
+	*Plugin
+	sockets string
+	cfg     Config // of the program that is started next
+	status  plugins.Status
+	since   time.Time      // of the life that is
+	leaving sync.WaitGroup // processes that were replaced and end
+}
+
+func (r *run) loop(ctx context.Context) {
+	wait := backoff{min: r.cfg.BackoffMin, max: r.cfg.BackoffMax, healthyAfter: r.cfg.HealthyAfter}
+	var c *connection // up already, if it is a replacement
 	for {
-		started := time.Now()
-		err := p.live(ctx, sockets.path, &status)
+		r.since = time.Now()
+		err := r.live(ctx, c)
 		if ctx.Err() != nil {
-			p.stopped(&status)
-			return nil
+			r.stopped()
+			return
 		}
-		lived := time.Since(started)
+		lived := time.Since(r.since)
 		pause := wait.next(lived)
-		p.down(&status, err)
-		p.cfg.Logger.Warn("feature restarts",
+		r.down(err)
+		r.cfg.Logger.Warn("feature restarts",
 			slog.Any("err", err), slog.Duration("lived", lived), slog.Duration("pause", pause))
-		if !sleep(ctx, pause) {
-			p.stopped(&status)
-			return nil
+		if c = r.sleep(ctx, pause); ctx.Err() != nil {
+			if c != nil { // it came as Run was told to end
+				_ = c.end(true, nil)
+			}
+			r.stopped()
+			return
 		}
-		status.Restarts++
-		p.metrics.restarted()
+		r.status.Restarts++
+		r.metrics.restarted()
 	}
 }
 
-// live is one life of the process. It returns why it ended.
-func (p *Plugin) live(ctx context.Context, sockets string, status *plugins.Status) error {
-	began := time.Now()
-	c, err := connect(ctx, p.cfg, sockets)
-	if err != nil {
-		return err
+// live is one life of the process, which is c or, if that is nil, started here; when
+// another one takes over, that one's life goes on. It returns why it ended.
+func (r *run) live(ctx context.Context, c *connection) error {
+	if c == nil {
+		began := time.Now()
+		var err error
+		if c, err = connect(ctx, r.cfg, r.sockets); err != nil {
+			return err
+		}
+		r.cfg.Logger.Info("feature started", slog.String("pid", c.child.ID()), slog.Duration("took", time.Since(began)))
 	}
-	p.up(status, c)
-	p.cfg.Logger.Info("feature started", slog.String("pid", c.child.ID()), slog.Duration("took", time.Since(began)))
-	err = c.wait(ctx)
-	p.current.Store(nil) // first of all: nobody is to wait for it
-	return c.end(err == nil, err)
+	for {
+		r.cfg = c.cfg
+		r.up(c)
+		next, err := c.wait(ctx, r.replacements)
+		if next != nil {
+			old := c
+			c, r.since = next, time.Now()
+			r.cfg.Logger.Info("feature replaced", slog.String("pid", c.child.ID()))
+			// New calls go to the new one from here on. What the old one was asked it
+			// answers before it ends.
+			r.current.Store(c.session)
+			r.leaving.Go(func() { _ = old.end(true, nil) })
+			continue
+		}
+		r.current.Store(nil) // first of all: nobody is to wait for it
+		if err == nil {      // it is asked to end, which takes its time: nothing fails by its fault meanwhile
+			r.down(nil)
+		}
+		return c.end(err == nil, err)
+	}
 }
 
-func (p *Plugin) up(status *plugins.Status, c *connection) {
-	p.current.Store(c.session)
-	status.Up, status.Manifest, status.Err = true, c.manifest, nil
-	p.metrics.setUp(true)
-	p.cfg.OnStatus(*status)
+func (r *run) up(c *connection) {
+	r.current.Store(c.session)
+	r.status.Up, r.status.Manifest, r.status.Err = true, c.description.Manifest, nil
+	r.metrics.setUp(true)
+	r.cfg.OnStatus(r.status)
 }
 
-func (p *Plugin) down(status *plugins.Status, err error) {
-	p.lastDown.Store(&err)
-	status.Up, status.Err = false, err
-	p.metrics.setUp(false)
-	p.cfg.OnStatus(*status)
+func (r *run) down(err error) {
+	r.lastDown.Store(&err)
+	r.status.Up, r.status.Err = false, err
+	r.metrics.setUp(false)
+	r.cfg.OnStatus(r.status)
 }
 
 // stopped is down as asked.
-func (p *Plugin) stopped(status *plugins.Status) {
-	p.down(status, nil)
-	p.lastDown.Store(new(errors.New("stopped")))
-	p.cfg.Logger.Info("feature stopped")
+func (r *run) stopped() {
+	if r.status.Up {
+		r.down(nil)
+	}
+	r.lastDown.Store(new(errors.New("stopped")))
+	r.cfg.Logger.Info("feature stopped")
 }
 
-// sleep waits for d and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
+// sleep waits for d, for the end of ctx, or for a replacement, which it returns.
+func (r *run) sleep(ctx context.Context, d time.Duration) *connection {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
+	case c := <-r.replacements:
+		return c
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return ctx.Err() == nil
+	return nil
 }

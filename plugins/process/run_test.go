@@ -350,6 +350,35 @@ func TestPlugin_Run_ManyFeaturesShareMetrics(t *testing.T) {
 	}
 }
 
+// A plugin that is forgotten leaves nothing in the registry, and the next one of its
+// name begins anew.
+func TestPlugin_Forget(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	r := startUp(t, "echo", process.Config{Registerer: registry})
+	r.handle(t, plugins.Event{Name: "ok"})
+	r.Forget()
+	r.handle(t, plugins.Event{Name: "ok"})
+	families, err := registry.Gather()
+	if err != nil || len(families) != 0 {
+		t.Errorf("metrics of a plugin that is forgotten are %v, %v", families, err)
+	}
+	startUp(t, "echo", process.Config{Registerer: registry})
+	if m := metric(t, registry, "presence_plugin_up"); len(m) != 1 || m[0].GetGauge().GetValue() != 1 {
+		t.Errorf("presence_plugin_up of the next one is %v, want 1", m)
+	}
+	process.New(process.Config{Name: "echo"}).Forget()
+}
+
+func TestConfig_Check(t *testing.T) {
+	if err := (process.Config{Name: "echo"}).Check(); err != nil {
+		t.Errorf("Check() = %v, want nil", err)
+	}
+	err := process.Config{StopTimeout: -1}.Check()
+	if err == nil || !strings.Contains(err.Error(), "no Name") || !strings.Contains(err.Error(), "stop timeout") {
+		t.Errorf("Check() with two faults = %v, want both", err)
+	}
+}
+
 // metric returns what a metric holds, by label.
 func metric(tb testing.TB, g prometheus.Gatherer, name string) []*dto.Metric {
 	tb.Helper()

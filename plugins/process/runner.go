@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
@@ -19,10 +20,17 @@ import (
 // grandchild may hold them open for ever.
 const drainTime = 200 * time.Millisecond
 
+// memoryInterval is how often a process's memory is looked at: a program takes a
+// gigabyte in half a second.
+const memoryInterval = 100 * time.Millisecond
+
 // child is one operating system process, as go-plugin wants to see it.
 type child struct {
 	cmd    *exec.Cmd
 	output *lines // takes standard error
+	limit  int64  // of memory, in bytes
+
+	tooLarge atomic.Pointer[error] // why it was killed, if it took too much memory
 
 	stdout, stderr *os.File      // read ends
 	reaped         chan struct{} // closed when it has ended
@@ -37,8 +45,8 @@ type child struct {
 
 var _ runner.Runner = (*child)(nil)
 
-func newChild(cmd *exec.Cmd, output *lines) *child {
-	return &child{cmd: cmd, output: output, reaped: make(chan struct{}), exited: make(chan struct{})}
+func newChild(cmd *exec.Cmd, output *lines, limit int64) *child {
+	return &child{cmd: cmd, output: output, limit: limit, reaped: make(chan struct{}), exited: make(chan struct{})}
 }
 
 // Start implements runner.Runner.
@@ -60,6 +68,7 @@ func (c *child) live(started chan<- error) {
 		return
 	}
 	c.reading.Go(func() { _, _ = io.Copy(c.output, c.stderr) })
+	c.reading.Go(c.watchMemory)
 	started <- nil
 	awaitEnd(c.cmd.Process)
 	c.waitErr = c.cmd.Wait()
@@ -68,6 +77,25 @@ func (c *child) live(started chan<- error) {
 	_ = c.stdout.SetReadDeadline(deadline)
 	_ = c.stderr.SetReadDeadline(deadline)
 	c.reading.Wait()
+}
+
+// watchMemory kills the process when it takes too much memory, whatever it is doing:
+// starting, working or ending.
+func (c *child) watchMemory() {
+	tick := time.NewTicker(memoryInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.reaped:
+			return
+		case <-tick.C:
+		}
+		if size, ok := resident(c.pid()); ok && size > c.limit {
+			err := fmt.Errorf("feature holds %d MiB of memory: at most %d are allowed", size>>20, c.limit>>20)
+			c.tooLarge.CompareAndSwap(nil, &err)
+			_ = c.Kill(context.Background())
+		}
+	}
 }
 
 func (c *child) start() error {
@@ -91,7 +119,9 @@ func (c *child) start() error {
 		err = errors.New("stopped before it was started")
 	} else {
 		err = c.cmd.Start()
-		c.started = err == nil
+		if c.started = err == nil; c.started {
+			preferAsVictim(c.cmd.Process.Pid)
+		}
 	}
 	stdoutW.Close()
 	stderrW.Close()
@@ -171,12 +201,20 @@ func (c *child) Name() string { return c.cmd.Path }
 
 // ID implements runner.Runner: the process id, "" before the start.
 func (c *child) ID() string {
+	if pid := c.pid(); pid > 0 {
+		return strconv.Itoa(pid)
+	}
+	return ""
+}
+
+// pid is the process id, 0 before the start.
+func (c *child) pid() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.started {
-		return ""
+		return 0
 	}
-	return strconv.Itoa(c.cmd.Process.Pid)
+	return c.cmd.Process.Pid
 }
 
 // Diagnose implements runner.Runner.

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/global-presence/presence/plugins"
+	"github.com/global-presence/presence/plugins/internal/wire"
 )
 
 // Serve makes this process the feature f and returns when its host wants it to
@@ -38,6 +39,12 @@ runs for as long as presence does.
 `, filepath.Base(os.Args[0]), m.Name)
 		os.Exit(2)
 	}
+	ServeAnswerer(wire.Answers{Feature: f, SDK: sdkVersion()})
+}
+
+// ServeAnswerer is Serve for whatever answers in the bytes of feature.proto, in a
+// process that a host has started.
+func ServeAnswerer(a Answerer) {
 	// An interrupt reaches every process of a terminal, and systemd's SIGTERM every
 	// process of a service, but it is the host that decides when features end: they
 	// are needed until the last page is drained.
@@ -50,6 +57,11 @@ runs for as long as presence does.
 	defer stop()
 	watch.Go(func() { watchParent(ctx, time.Second) })
 
+	stderr := os.Stderr // go-plugin puts another one in its place
+	broken := func(err error) {
+		fmt.Fprintf(stderr, "panic: %v\n", err)
+		os.Exit(2)
+	}
 	gone := func(err error) {
 		if err != nil {
 			stop()
@@ -61,7 +73,7 @@ runs for as long as presence does.
 	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: handshake(),
-		Plugins:         plugin.PluginSet{pluginName: &served{service: newService(f, gone)}},
+		Plugins:         plugin.PluginSet{pluginName: &served{service: newService(a, gone, broken)}},
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			server := grpc.NewServer(append(opts,

@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/global-presence/presence/plugins"
-	pb "github.com/global-presence/presence/plugins/process/internal/featurev1"
+	"github.com/global-presence/presence/plugins/internal/wire"
 )
 
 const (
@@ -28,30 +28,55 @@ const (
 
 var errBusy = fmt.Errorf("%w: too many calls at once", plugins.ErrUnavailable)
 
-// service answers the host's calls with a feature.
+// Answerer answers in the bytes of feature.proto: what [Serve] makes of a feature, and
+// what a module for WebAssembly is. It is called from several goroutines at once.
+//
+// An error means that it has come to grief, as a module that trapped: the process says why
+// and ends, and its host starts it again, as one whose feature panicked. What the feature
+// itself answers, also that it failed, is an Answer.
+type Answerer interface {
+	// Describe returns a DescribeResponse.
+	Describe(ctx context.Context) ([]byte, error)
+
+	// Handle takes a Handle and returns an Answer without id.
+	Handle(ctx context.Context, in []byte) ([]byte, error)
+
+	// Render takes a View and returns an Answer without id.
+	Render(ctx context.Context, in []byte) ([]byte, error)
+}
+
+// service answers the host's calls.
 type service struct {
-	pb.UnimplementedFeatureServiceServer
-	feature plugins.Feature
-	gone    func(error) // called at the stream's end; nil when the host asked for it
-	slots   chan struct{}
+	answerer Answerer
+	gone     func(error) // called at the stream's end; nil when the host asked for it
+	broken   func(error) // called when the answerer is broken
+	slots    chan struct{}
 }
 
-func newService(f plugins.Feature, gone func(error)) *service {
-	return &service{feature: f, gone: gone, slots: make(chan struct{}, maxRunning)}
+func newService(a Answerer, gone, broken func(error)) *service {
+	return &service{answerer: a, gone: gone, broken: broken, slots: make(chan struct{}, maxRunning)}
 }
 
-// Describe implements the service of feature.proto.
-func (s *service) Describe(_ context.Context, r *pb.DescribeRequest) (*pb.DescribeResponse, error) {
-	if r.GetProtocolVersion() != ProtocolVersion {
-		return nil, status.Errorf(codes.FailedPrecondition,
-			"feature speaks protocol %d, host speaks %d", ProtocolVersion, r.GetProtocolVersion())
+// describe implements the Describe of feature.proto. A host that speaks a newer version
+// of the protocol knows this one, too.
+func (s *service) describe(ctx context.Context, in []byte) ([]byte, error) {
+	version, err := wire.ParseHello(in)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
-	return &pb.DescribeResponse{Manifest: manifestOut(s.feature.Manifest()), SdkVersion: sdkVersion()}, nil
+	if version < ProtocolVersion {
+		return nil, status.Errorf(codes.FailedPrecondition,
+			"the feature was built for protocol %d, this presence speaks %d: update presence, or build the feature with an older SDK", ProtocolVersion, version)
+	}
+	out, err := s.answerer.Describe(ctx)
+	if err != nil {
+		s.broken(err)
+	}
+	return out, err
 }
 
-// Carry implements the service of feature.proto. When it returns, the process
-// ends.
-func (s *service) Carry(stream pb.FeatureService_CarryServer) (err error) {
+// carry implements the Carry of feature.proto. When it returns, the process ends.
+func (s *service) carry(stream grpc.ServerStream) (err error) {
 	defer func() { s.gone(err) }()
 	ctx, cancel := context.WithCancel(stream.Context())
 	var (
@@ -64,7 +89,8 @@ func (s *service) Carry(stream pb.FeatureService_CarryServer) (err error) {
 	c := &calls{service: s, out: newOutbox(), cancels: make(map[uint64]context.CancelFunc)}
 	writer.Go(func() { sendErr = c.out.run(ctx, stream.SendMsg) })
 	for {
-		r, err := stream.Recv()
+		var r received
+		err := stream.RecvMsg(&r)
 		if errors.Is(err, io.EOF) { // asked to end: answer what there is
 			c.running.Wait()
 			c.out.close()
@@ -74,10 +100,14 @@ func (s *service) Carry(stream pb.FeatureService_CarryServer) (err error) {
 		if err != nil {
 			return err
 		}
-		for _, call := range r.GetCalls() {
+		calls, cancelled, err := wire.ParseRequest(r)
+		if err != nil {
+			return err
+		}
+		for _, call := range calls {
 			c.begin(ctx, call)
 		}
-		for _, id := range r.GetCancelledIds() {
+		for _, id := range cancelled {
 			c.cancel(id)
 		}
 	}
@@ -94,26 +124,25 @@ type calls struct {
 }
 
 // begin answers a call in a goroutine of its own.
-func (c *calls) begin(ctx context.Context, call *pb.Call) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(call.GetRemainingMs())*time.Millisecond)
-	a := &pb.Answer{Id: call.GetId()}
-	if !c.enter(a.Id, cancel) {
+func (c *calls) begin(ctx context.Context, call wire.Call) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(call.RemainingMS)*time.Millisecond)
+	if !c.enter(call.ID, cancel) {
 		cancel()
-		a.Body = failed(ctx, errBusy)
-		c.answer(a)
+		c.answer(ctx, call.ID, wire.Failed(ctx, errBusy))
 		return
 	}
 	c.running.Go(func() {
 		defer cancel()
-		defer c.leave(a.Id)
+		defer c.leave(call.ID)
+		var body []byte
 		select {
 		case c.service.slots <- struct{}{}:
-			c.service.work(ctx, call, a)
+			body = c.service.work(ctx, call)
 			<-c.service.slots
 		case <-ctx.Done():
-			a.Body = failed(ctx, fmt.Errorf("wait for a turn: %w", ctx.Err()))
+			body = wire.Failed(ctx, fmt.Errorf("wait for a turn: %w", ctx.Err()))
 		}
-		c.answer(a)
+		c.answer(ctx, call.ID, body)
 	})
 }
 
@@ -144,63 +173,41 @@ func (c *calls) cancel(id uint64) {
 	}
 }
 
-// answer encodes and sends. An answer that cannot be sent is one feature's
-// fault in one call, so it becomes that call's error.
-func (c *calls) answer(a *pb.Answer) {
-	part, err := encode(&pb.CarryResponse{Answers: []*pb.Answer{a}})
-	if err != nil {
-		a.Body = failed(context.Background(), fmt.Errorf("encode answer: %w", err))
-		if part, err = encode(&pb.CarryResponse{Answers: []*pb.Answer{a}}); err != nil {
-			panic(err) // a short ASCII text cannot fail
-		}
+// answer sends. An answer that is too large to be sent is one feature's fault in one
+// call, so it becomes that call's error.
+func (c *calls) answer(ctx context.Context, id uint64, body []byte) {
+	part := wire.Response(wire.Answer{ID: id, Body: body})
+	if err := checkSize(part); err != nil {
+		part = wire.Response(wire.Answer{ID: id, Body: wire.Failed(ctx, fmt.Errorf("encode answer: %w", err))})
 	}
 	c.out.put(part)
 }
 
-// encode makes a part of a frame.
-func encode(m proto.Message) ([]byte, error) {
-	part, err := proto.Marshal(m)
-	if err == nil && len(part) > MaxMessageSize {
-		err = fmt.Errorf("%d bytes are more than the %d allowed", len(part), MaxMessageSize)
+// checkSize reports a part that no frame may hold.
+func checkSize(part []byte) error {
+	if len(part) > MaxMessageSize {
+		return fmt.Errorf("%d bytes are more than the %d allowed", len(part), MaxMessageSize)
 	}
-	return part, err
+	return nil
 }
 
 // work asks the feature.
-func (s *service) work(ctx context.Context, call *pb.Call, a *pb.Answer) {
-	switch body := call.GetBody().(type) {
-	case *pb.Call_Handle:
-		a.Body = &pb.Answer_Outcomes{Outcomes: s.handle(ctx, body.Handle)}
-	case *pb.Call_Render:
-		fragments, err := s.feature.Render(ctx, viewIn(body.Render))
-		if err == nil {
-			err = checkPatches(fragments)
-		}
-		if err != nil {
-			a.Body = failed(ctx, err)
-			return
-		}
-		a.Body = &pb.Answer_Fragments{Fragments: &pb.Fragments{Fragments: list(fragments, fragmentOut)}}
+func (s *service) work(ctx context.Context, call wire.Call) []byte {
+	var (
+		body []byte
+		err  error
+	)
+	switch call.Kind {
+	case wire.KindHandle:
+		body, err = s.answerer.Handle(ctx, call.Body)
+	case wire.KindRender:
+		body, err = s.answerer.Render(ctx, call.Body)
 	default:
-		a.Body = failed(ctx, errors.New("unknown kind of call"))
+		return wire.Failed(ctx, errors.New("unknown kind of call"))
 	}
-}
-
-// handle asks about each event in turn, until the deadline.
-func (s *service) handle(ctx context.Context, h *pb.Handle) *pb.Outcomes {
-	states := table(h.GetStates(), stateIn)
-	return &pb.Outcomes{Outcomes: list(h.GetEvents(), func(e *pb.Event) *pb.Outcome {
-		if err := ctx.Err(); err != nil {
-			return &pb.Outcome{Error: errorOut(ctx, err)}
-		}
-		mutations, err := s.feature.Handle(ctx, eventIn(e), states[e.GetRoom()])
-		if err != nil {
-			return &pb.Outcome{Error: errorOut(ctx, err)}
-		}
-		return &pb.Outcome{Mutations: list(mutations, mutationOut)}
-	})}
-}
-
-func failed(ctx context.Context, err error) *pb.Answer_Error {
-	return &pb.Answer_Error{Error: errorOut(ctx, err)}
+	if err != nil {
+		s.broken(err)
+		return wire.Failed(ctx, fmt.Errorf("%w: %w", plugins.ErrUnavailable, err))
+	}
+	return body
 }

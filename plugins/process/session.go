@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,7 +11,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/global-presence/presence/plugins"
-	pb "github.com/global-presence/presence/plugins/process/internal/featurev1"
+	"github.com/global-presence/presence/plugins/internal/wire"
 )
 
 // errHung ends a session whose process is too slow, errStuck one whose process
@@ -22,9 +21,13 @@ var (
 	errStuck = errors.New("feature did not answer a call in time")
 )
 
+// errRetired says that a call came after the process was asked to end, and that it does
+// not know of it.
+var errRetired = fmt.Errorf("%w: it ends", plugins.ErrUnavailable)
+
 // session is the stream to one process: calls go out, answers come back.
 type session struct {
-	stream pb.FeatureService_CarryClient
+	stream grpc.ClientStream
 	ctx    context.Context // ends with the stream; its cause says why
 	fail   context.CancelCauseFunc
 	out    *outbox
@@ -40,15 +43,15 @@ type session struct {
 
 // pending is a call that the process has not answered yet.
 type pending struct {
-	answered chan *pb.Answer // of capacity 1
-	watch    *time.Timer     // ends the session; nil while somebody waits; guarded by session.mu
+	answered chan []byte // of capacity 1; an Answer
+	watch    *time.Timer // ends the session; nil while somebody waits; guarded by session.mu
 }
 
 // openSession opens the stream. The session lives until ctx ends, fail is
 // called, or the process goes away; close gives it back.
 func openSession(ctx context.Context, conn *grpc.ClientConn, maxMissed int) (*session, error) {
 	ctx, fail := context.WithCancelCause(ctx)
-	stream, err := pb.NewFeatureServiceClient(conn).Carry(ctx, grpc.ForceCodecV2(newCodec()))
+	stream, err := carry(ctx, conn)
 	if err != nil {
 		fail(err)
 		return nil, fmt.Errorf("open stream: %w", err)
@@ -88,71 +91,92 @@ func (s *session) write() {
 
 func (s *session) read() {
 	for {
-		r, err := s.stream.Recv()
+		var (
+			r       received
+			answers []wire.Answer
+		)
+		err := s.stream.RecvMsg(&r)
+		if err == nil {
+			answers, err = wire.ParseResponse(r)
+		}
 		if err != nil {
 			s.fail(fmt.Errorf("stream broke: %w", err))
 			return
 		}
-		for _, a := range r.GetAnswers() {
+		for _, a := range answers {
 			s.deliver(a)
 		}
 	}
 }
 
 // deliver hands an answer to whoever waits for it, if anybody still does.
-func (s *session) deliver(a *pb.Answer) {
+func (s *session) deliver(a wire.Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.calls[a.GetId()]
+	p := s.calls[a.ID]
 	if p == nil { // not asked for, or answered before
 		return
 	}
-	delete(s.calls, a.GetId())
-	p.answered <- a
+	delete(s.calls, a.ID)
+	p.answered <- a.Body
 	if p.watch != nil {
 		p.watch.Stop()
 	}
 }
 
-// call sends c, whose body is set, and waits for its answer, at most for timeout,
-// the end of ctx, or the end of the session. The answer may be an error.
+// call asks for something and waits for the answer, an Answer, at most for timeout, the
+// end of ctx, or the end of the session. What the answer tells is for count to hear.
 //
 // The process has to answer even when nobody waits any more: a call that has no
 // answer twice the timeout after it began, and the timeout after it was given up,
 // by whomever and why ever, ends the session.
-func (s *session) call(ctx context.Context, timeout time.Duration, c *pb.Call) (*pb.Answer, error) {
+func (s *session) call(ctx context.Context, timeout time.Duration, kind wire.Kind, body []byte) (answer []byte, own bool, err error) {
 	begun := time.Now()
 	theirs, set := ctx.Deadline()
-	own := !set || theirs.After(begun.Add(timeout)) // the host's deadline is the earlier one
+	own = !set || theirs.After(begun.Add(timeout)) // the host's deadline is the earlier one
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	c.Id, c.RemainingMs = s.lastID.Add(1), remaining(time.Until(deadline))
-	part, err := encode(&pb.CarryRequest{Calls: []*pb.Call{c}})
-	if err != nil {
-		return nil, fmt.Errorf("encode call: %w", err)
+	id := s.lastID.Add(1)
+	part := wire.Request(wire.Call{ID: id, RemainingMS: remaining(time.Until(deadline)), Kind: kind, Body: body})
+	if err := checkSize(part); err != nil {
+		return nil, own, fmt.Errorf("encode call: %w", err)
 	}
-	p := &pending{answered: make(chan *pb.Answer, 1)}
+	p := &pending{answered: make(chan []byte, 1)}
 	s.mu.Lock()
-	s.calls[c.GetId()] = p
+	s.calls[id] = p
 	s.mu.Unlock()
-	s.out.put(part)
+	if !s.out.put(part) {
+		s.mu.Lock()
+		delete(s.calls, id)
+		s.mu.Unlock()
+		return nil, own, errRetired
+	}
 
 	select {
 	case a := <-p.answered:
-		s.count(own, a)
-		return a, nil
+		return a, own, nil
 	case <-s.ctx.Done():
-		return nil, fmt.Errorf("%w: %w", plugins.ErrUnavailable, context.Cause(s.ctx))
+		select { // what was answered before the end counts
+		case a := <-p.answered:
+			return a, own, nil
+		default:
+		}
+		return nil, own, fmt.Errorf("%w: %w", plugins.ErrUnavailable, context.Cause(s.ctx))
 	case <-ctx.Done():
-		s.giveUp(c.GetId(), max(timeout, time.Until(begun.Add(2*timeout))))
+		select {
+		case a := <-p.answered:
+			return a, own, nil
+		default:
+		}
+		s.giveUp(id, max(timeout, time.Until(begun.Add(2*timeout))))
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			if own {
 				s.miss()
 			}
-			return nil, errLate
+			return nil, own, wire.ErrLate
 		}
-		return nil, ctx.Err()
+		return nil, own, ctx.Err()
 	}
 }
 
@@ -164,9 +188,7 @@ func (s *session) giveUp(id uint64, grace time.Duration) {
 		p.watch = time.AfterFunc(grace, func() { s.overdue(id) })
 	}
 	s.mu.Unlock()
-	if part, err := encode(&pb.CarryRequest{CancelledIds: []uint64{id}}); err == nil {
-		s.out.put(part)
-	}
+	s.out.put(wire.Cancel(id)) // one that ends answers all the same
 }
 
 // overdue ends the session if a call that was given up has no answer yet.
@@ -179,16 +201,16 @@ func (s *session) overdue(id uint64) {
 	}
 }
 
-// count notes an answer. One in time ends a row of missed deadlines; one that says
-// that the feature noticed the deadline itself is a missed one, and one that was
+// count notes what an answer told. One in time ends a row of missed deadlines; one that
+// says that the feature noticed the deadline itself is a missed one, and one that was
 // cancelled tells nothing. own says that the deadline was the host's, and not a
 // caller's in a hurry, so that missing it was the feature's fault.
-func (s *session) count(own bool, a *pb.Answer) {
-	late, cancelled := has(a, pb.Code_CODE_DEADLINE_EXCEEDED), has(a, pb.Code_CODE_CANCELLED)
+func (s *session) count(own bool, told error) {
+	late := errors.Is(told, context.DeadlineExceeded)
 	switch {
 	case late && own:
 		s.miss()
-	case !late && !cancelled:
+	case !late && !errors.Is(told, context.Canceled):
 		s.missed.Store(0)
 	}
 }
@@ -199,13 +221,6 @@ func (s *session) miss() {
 	if s.missed.Add(1) >= s.maxMissed {
 		s.fail(errHung)
 	}
-}
-
-// has reports whether an answer, or the outcome of any of its events, is an error
-// of that code.
-func has(a *pb.Answer, code pb.Code) bool {
-	return a.GetError().GetCode() == code || slices.ContainsFunc(a.GetOutcomes().GetOutcomes(),
-		func(o *pb.Outcome) bool { return o.GetError().GetCode() == code })
 }
 
 // remaining is what a feature is told of a deadline: a tenth less, so that its

@@ -3,9 +3,10 @@
 // The queue knows who is busy; the attributes only show it. Operations of the
 // server may take them away, so they are shown again after each.
 
-/** Marks every element with an event in entries: {place, disable}. */
+/** Marks every element with an event in entries: {place, disable, quiet}; not those that show it themselves. */
 export function mark (entries) {
-  for (const { place, disable } of entries) {
+  for (const { place, disable, quiet } of entries) {
+    if (quiet) continue
     const el = place.find()
     if (!el) continue
     set(el, 'aria-busy')

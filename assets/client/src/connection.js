@@ -8,11 +8,11 @@ const SILENCE = 4000 // ms: one ping of the server, which are 3 s apart, and som
 
 /**
  * @param {{createConsumer: function, adapters: object}} actioncable
- * @param {string} room
+ * @param {{room: string, feature?: string}} params  what to follow: a room, or one feature of it
  * @param {object} on  connected(), lost(), received(message), rejected(), and
  *   refused() for a server that does not accept our cookie, not even a new one
  */
-export function createConnection ({ createConsumer, adapters }, room, on) {
+export function createConnection ({ createConsumer, adapters }, params, on) {
   let socket // the newest one
   let up = false
   let stopped = '' // why we do not reconnect: "hidden", "unauthorized", "ended", or ""
@@ -119,7 +119,7 @@ export function createConnection ({ createConsumer, adapters }, room, on) {
   addEventListener('pageshow', e => e.persisted && wake())
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake())
 
-  const subscription = consumer.subscriptions.create({ channel: 'Live', room }, {
+  const subscription = consumer.subscriptions.create({ channel: 'Live', ...params }, {
     connected () {
       up = true
       attempts = 0

@@ -20,7 +20,12 @@ MissingElement.set('ignore')
 const status = createStatus()
 let binder
 
-const connection = createConnection({ adapters, createConsumer }, document.documentElement.getAttribute('data-live-room'), {
+const root = document.documentElement
+const params = { room: root.getAttribute('data-live-room') }
+const only = root.getAttribute('data-live-only') // a page that shows one feature
+if (only) params.feature = only
+
+const connection = createConnection({ adapters, createConsumer }, params, {
   connected () {
     status.set('connected')
     binder.connected()
@@ -44,6 +49,13 @@ const connection = createConnection({ adapters, createConsumer }, document.docum
 binder = createBinder(connection.subscription)
 shouldMorphCallbacks.push((operation, from, to) => !binder.keeps(from, to))
 binder.listen()
+
+// Whether the region's store is there. Who has just connected is told only if not.
+document.addEventListener('live:store', e => {
+  if (e.target !== document || !connection.connected()) return
+  status.set(e.detail.away ? 'away' : 'connected')
+  if (!e.detail.away) binder.hurry()
+})
 
 Object.defineProperty(window, 'live', {
   value: Object.freeze({ pending: binder.pending, connected: connection.connected })

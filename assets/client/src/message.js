@@ -17,12 +17,22 @@ export const uid = () =>
  *   {v: 1, id, tabId, target: "hello#say", event: "submit", url,
  *    dataset: {...}, attrs: {id, name, value, checked}, key?, formData?: "a=1&b=2"}
  *
+ * What an element of ours asks for says all there is to say, in {fields: {name:
+ * "text"}} of its detail, and so needs neither its data nor a form:
+ *
+ *   {v: 1, id, tabId, target: "board#paint", event: "act", fields: {...}}
+ *
+ * An event of which only the newest counts goes up with latest: true, by
+ * [data-live-latest], and is not answered.
+ *
  * @throws {Refusal} when a file was chosen.
  */
 export function describe (el, event, target, tabId) {
+  const head = { v: 1, id: uid(), tabId, target, event: event.type }
+  if (event.type === 'act') return { ...head, fields: event.detail?.fields || {} }
   const dataset = {}
   for (const name in el.dataset) if (!/^live([A-Z]|$)/.test(name)) dataset[name] = el.dataset[name]
-  const message = { v: 1, id: uid(), tabId, target, event: event.type, url: location.href, dataset, attrs: attributes(el) }
+  const message = { ...head, url: location.href, dataset, attrs: attributes(el) }
   if (event.key) message.key = event.key
   const submit = event.type === 'submit'
   const form = submit ? event.target : el.closest('[data-live-form]')

@@ -1,8 +1,8 @@
 // The events that the server has not answered yet.
 //
 // Each is sent again, under the same id, after every reconnect and whenever the
-// server asks for patience, until it is answered; the server knows ids it has
-// seen. Events of one feature keep their order: while one waits or is tried
+// server asks for patience, until it is answered, and at once when the server says
+// that its store is back; the server knows ids it has seen. Events of one feature keep their order: while one waits or is tried
 // again, the later ones of that feature stay behind it.
 
 /** How long an answer may take, in ms, before an open connection is asked again. */
@@ -10,6 +10,9 @@ export const ACK_WAIT = 15000
 
 /** How often an event is sent again because the server is busy. */
 export const BUSY_TRIES = 4
+
+/** Within which time, in ms, all pages send what they kept once the store is back. */
+export const SPREAD = 500
 
 const delay = tries => Math.min(10000, 500 * 2 ** Math.min(tries, 10)) * (0.5 + Math.random())
 
@@ -91,6 +94,17 @@ export function createQueue ({ send, settle, wait, limit = 20 }) {
       up = false
       clearTimeout(timer)
       for (const entry of entries.values()) if (!(entry.held && entry.busy)) entry.at = 0
+    },
+
+    /** What the store could not take may go again: soon, but not from all pages at once. */
+    hurry () {
+      const soon = Date.now() + Math.random() * SPREAD
+      for (const entry of entries.values()) {
+        if (entry.busy) continue
+        entry.tries = Math.min(entry.tries, 1) // not 0: the later ones of its feature stay behind it
+        if (entry.held) entry.at = Math.min(entry.at, soon)
+      }
+      if (up) flush()
     },
 
     /** Settles everything with one answer. */

@@ -4,7 +4,10 @@
 /** How long, in ms, a lost connection stays untold: most are back by then. */
 export const PATIENCE = 300
 
-/** Starts as "connecting"; the others are "connected", "disconnected" and "rejected". */
+/**
+ * Starts as "connecting"; the others are "connected", "away" (connected, but the
+ * region's store is away), "disconnected" and "rejected".
+ */
 export function createStatus () {
   let wanted
   let timer

@@ -66,6 +66,15 @@ test('a page without fragments syncs too', t => {
   assert.deepEqual(line.sent.map(s => s.data.frags), [{}])
 })
 
+test("a page with thousands of fragments names the host's own, wherever they stand", t => {
+  const { line, binder, document } = setup(t, '')
+  document.body.innerHTML = Array.from({ length: 2000 }, (_, i) => `<p id='viewers-${i}' data-live-rev="1"></p>`).join('') + '<p id="page_rest-viewers" data-live-rev="2"></p>'
+  document.head.innerHTML = '<link id="page_style" data-live-rev="3">'
+  binder.connected()
+  const { frags } = line.sent[0].data
+  assert.deepEqual([frags['page_rest-viewers'], frags.page_style, frags['viewers-0']], ['2', '3', '1'])
+})
+
 for (const [name, id, most] of [['usual', 'viewers-somebody-', 512], ['very long', '"é'.repeat(100), 60000 / 500]]) {
   test(`a page with thousands of fragments of ${name} ids syncs once, with what the server takes`, t => {
     const { line, binder, document } = setup(t, '')
@@ -360,4 +369,111 @@ test('a morph leaves alone the texts that are ours', t => {
   assert.equal(binder.keeps($('#e'), twin($('#e'))), true)
   assert.equal(binder.keeps($('#e'), document.createElement('p')), false)
   assert.equal(binder.keeps($('#b'), twin($('#b'))), false)
+})
+
+const board = (more = '') => `<section data-live-feature=board><p data-live-error></p>
+  <live-board id=board-pixels data-width=9 data-live="act->board#paint" ${more}></live-board></section>`
+const act = (el, detail) => el.dispatchEvent(new CustomEvent('act', { bubbles: true, detail }))
+
+test('an element of ours asks by an event with fields, and gets its answer with the ref', t => {
+  const { $, line } = setup(t, board(), { attributes: 'data-live-events="click"' })
+  const el = $('live-board')
+  const oks = record('live:ok')
+  act(el, { fields: { cells: '1,2', colour: '3' }, ref: 7 })
+  const [event] = line.events
+  assert.deepEqual([event.target, event.event, event.fields], ['board#paint', 'act', { cells: '1,2', colour: '3' }])
+  assert.deepEqual(Object.keys(event).sort(), ['event', 'fields', 'id', 'tabId', 'target', 'v'])
+  assert.equal(el.hasAttribute('aria-busy'), false)
+  ack(event.id, 'ok')
+  assert.deepEqual([oks[0].target, oks[0].detail.ref], [el, 7])
+  act(el)
+  assert.deepEqual(line.events[1].fields, {})
+})
+
+test('an event that is tried again says so, until it is settled', t => {
+  const { $, line, tick } = setup(t, board())
+  const seen = ['unavailable', 'busy'].map(s => record('live:' + s))
+  act($('live-board'), { fields: {}, ref: 1 })
+  ack(line.ids[0], 'unavailable', { error: 'Away.' })
+  for (let i = 0; i < 5; i++) {
+    tick(20000)
+    ack(line.ids[0], 'busy', { error: 'Slow.', retryAfter: 100 })
+  }
+  assert.deepEqual(seen[0].map(e => e.detail.again), [true])
+  assert.deepEqual(seen[1].map(e => e.detail.again), [true, true, true, true, undefined])
+  assert.ok(seen.flat().every(e => e.detail.ref === 1))
+  assert.equal($('[data-live-error]').textContent, 'Slow.')
+})
+
+test('who tells the person itself prevents the sentence', t => {
+  const { $, line, binder } = setup(t, board())
+  for (const status of ['invalid', 'unavailable', 'dropped', 'forbidden']) {
+    $('live-board').addEventListener('live:' + status, e => e.preventDefault())
+  }
+  act($('live-board'), { fields: {}, ref: 1 })
+  ack(line.ids[0], 'invalid', { error: 'No.' })
+  act($('live-board'), { fields: {}, ref: 2 })
+  ack(line.ids[1], 'unavailable', { error: 'Away.' })
+  const dropped = record('live:dropped')
+  for (let i = 0; i < 20; i++) act($('live-board'), { fields: {}, ref: 10 + i })
+  assert.deepEqual(dropped.map(e => e.detail.ref), [29])
+  act($('live-board'), { fields: { text: 'x'.repeat(20000) }, ref: 50 })
+  assert.equal(line.events.length, 2)
+  binder.rejected()
+  act($('live-board'), { fields: {}, ref: 60 })
+  assert.equal($('[data-live-error]').textContent, '')
+})
+
+test('of what only counts now nothing is kept', t => {
+  const { $, line, binder } = setup(t, board('data-live-latest') + MESSAGE)
+  const el = $('live-board')
+  act(el, { fields: { x: '1' } })
+  assert.deepEqual(line.events.map(e => e.fields.x), ['1'])
+  assert.equal(binder.pending(), 0)
+  ack(line.ids[0], 'busy', { error: 'Slow.' })
+  assert.equal($('[data-live-error]').textContent, '')
+  binder.lost()
+  act(el, { fields: { x: '2' } })
+  binder.connected()
+  assert.deepEqual(line.events.map(e => e.fields.x), ['1'])
+  binder.lost()
+  binder.rejected()
+  act(el, { fields: { x: '3' } })
+  assert.equal($('[data-live-error]').textContent, '')
+})
+
+test('the page is told of the connection, and boards are synced with it', t => {
+  const { $, line, binder, document } = setup(t, board() + '<live-board id=other></live-board><p id=f data-live-rev=r1></p>')
+  const seen = []
+  for (const type of ['live:connected', 'live:lost']) document.addEventListener(type, e => seen.push(e.type))
+  document.addEventListener('live:connected', () => assert.equal(line.sent.at(-1).action, 'sync'))
+  $('live-board').position = 'lhr:1-0'
+  $('#other').position = null
+  binder.connected()
+  binder.lost()
+  binder.lost()
+  assert.deepEqual(seen, ['live:connected', 'live:lost'])
+  assert.deepEqual(line.sent[0].data, { tabId: line.sent[0].data.tabId, frags: { f: 'r1' }, grids: { 'board-pixels': 'lhr:1-0' } })
+
+  const ask = () => $('live-board').dispatchEvent(new CustomEvent('live:sync', { bubbles: true }))
+  ask() // the next connection does it
+  assert.equal(line.sent.length, 1)
+  binder.connected()
+  $('live-board').position = ''
+  ask()
+  assert.deepEqual(line.sent.at(-1).data, { tabId: line.sent[0].data.tabId, grids: { 'board-pixels': '' } })
+  $('live-board').position = null
+  ask()
+  assert.equal(line.sent.length, 3)
+})
+
+test('a sync of many fragments and long positions fits into a frame', t => {
+  const { $, line, binder, document } = setup(t, board())
+  $('live-board').position = Array.from({ length: 300 }, (_, i) => `site-${i}:1795500000000-12`).join()
+  $('section').insertAdjacentHTML('afterend', Array.from({ length: 600 }, (_, i) => `<p id='${'"é'.repeat(100)}${i}' data-live-rev="0123456789abcdef"></p>`).join(''))
+  assert.ok(document.querySelectorAll('[data-live-rev]').length === 600)
+  binder.connected()
+  const frame = JSON.stringify({ command: 'message', identifier: line.identifier, data: JSON.stringify({ ...line.sent[0].data, action: 'sync' }) })
+  assert.ok(Buffer.byteLength(frame) < 65536, `${Buffer.byteLength(frame)} bytes`)
+  assert.equal(line.sent[0].data.grids['board-pixels'], $('live-board').position)
 })

@@ -12,7 +12,7 @@ function open (t) {
   const virtualConsole = new VirtualConsole()
   for (const type of ['jsdomError', 'error', 'warn']) virtualConsole.on(type, (...e) => faults.push(String(e[0]?.detail || e[0])))
   const dom = new JSDOM(`<!DOCTYPE html><html data-live-room="home"><head></head><body>
-    <p data-live-status data-live-status-connected="Live" data-live-status-connecting="Connecting"></p>
+    <p data-live-status data-live-status-connected="Live" data-live-status-connecting="Connecting" data-live-status-away="No store"></p>
     <section id=light data-live-rev=r1><button id=b data-live="click->lightbulb#set">off</button></section>
     </body></html>`, { url: 'https://page.test/', runScripts: 'outside-only', virtualConsole, pretendToBeVisual: true })
   FakeSocket.all.length = 0
@@ -29,6 +29,15 @@ test('the bundle keeps to its size and its name', async () => {
   assert.match(name, /^live-[0-9a-f]{12}\.js$/)
   assert.equal((await bundle()).name, name)
   for (const part of ['@rails/actioncable 8.1.400', 'cable_ready 5.0.6', 'morphdom 2.6.1']) assert.ok(licenses.includes(part), part)
+})
+
+test('the elements keep to their size, and have no part that is not ours', async () => {
+  const elements = await bundle('elements')
+  assert.ok(elements.gzip <= MAX_GZIP, `${elements.gzip} bytes`)
+  assert.match(elements.name, /^elements-[0-9a-f]{12}\.js$/)
+  assert.equal((await bundle('elements')).name, elements.name)
+  assert.equal(elements.licenses, '')
+  assert.doesNotMatch(elements.code.toString(), /innerHTML|\beval\b|new Function|setAttribute\("style"/)
 })
 
 test('one click, from the page to the server and back', t => {
@@ -64,6 +73,35 @@ test('one click, from the page to the server and back', t => {
   say([{ operation: 'dispatchEvent', name: 'live:ack', detail: { id: event.id, status: 'ok' } }])
   assert.equal($('#b').hasAttribute('aria-busy'), false)
   assert.equal(window.live.pending(), 0)
+  assert.deepEqual(faults, [])
+})
+
+test('the page says that its store is away, and sends what it kept when that is back', async t => {
+  const { window, $, faults, socket } = open(t)
+  const say = operation => socket.say({ identifier: socket.sent[0].identifier, message: { cableReady: true, version: '5.0.6', operations: [operation] } })
+  const store = away => say({ operation: 'dispatchEvent', name: 'live:store', detail: { away } })
+  const state = () => [$('html').dataset.live, $('p').textContent]
+  socket.accept()
+  socket.confirm()
+  store(true)
+  assert.deepEqual(state(), ['away', 'No store'])
+  assert.equal(window.live.connected(), true)
+  $('#b').click()
+  for (let i = 0; i < 3; i++) { // as a page that was refused for some time
+    say({ operation: 'dispatchEvent', name: 'live:ack', detail: { id: data(socket.sent[2]).id, status: 'unavailable' } })
+  }
+  const before = socket.sent.length
+  store(false)
+  assert.deepEqual(state(), ['connected', 'Live'])
+  await new Promise(resolve => setTimeout(resolve, 600))
+  assert.deepEqual(socket.sent.slice(before).map(f => data(f).id), [data(socket.sent[2]).id])
+
+  store(true)
+  $('#b').dispatchEvent(new window.CustomEvent('live:store', { bubbles: true, detail: { away: false } }))
+  assert.equal(state()[0], 'away')
+  socket.cut()
+  store(false)
+  assert.notEqual(state()[0], 'connected')
   assert.deepEqual(faults, [])
 })
 

@@ -17,7 +17,7 @@ function setup (t) {
     return s.respond()
   }
   const on = Object.fromEntries(['connected', 'lost', 'received', 'rejected', 'refused'].map(n => [n, () => calls.push(n)]))
-  s.connection = createConnection(actioncable, 'home', on)
+  s.connection = createConnection(actioncable, { room: 'home' }, on)
   s.last = () => FakeSocket.last
   s.up = () => {
     s.last().accept()

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import test from 'node:test'
-import { ACK_WAIT, BUSY_TRIES, createQueue } from '../src/queue.js'
+import test, { mock } from 'node:test'
+import { ACK_WAIT, BUSY_TRIES, SPREAD, createQueue } from '../src/queue.js'
 import { openPage } from './page.js'
 
 const setup = t => {
@@ -170,4 +170,75 @@ test('take finds what is not on its way', t => {
   assert.equal(s.queue.take(() => true), undefined)
   s.ack('b', 'unavailable')
   assert.equal(s.queue.take(() => true).message.id, 'b')
+})
+
+test('what the store could not take goes soon after it is back', t => {
+  const s = setup(t)
+  s.queue.connected()
+  s.add('on', 'light#set')
+  for (let i = 0; i < 8; i++) {
+    s.ack('on', 'unavailable')
+    s.tick(15000)
+  }
+  s.ack('on', 'unavailable')
+  s.add('off', 'light#set')
+  s.add('again', 'light#set')
+  const before = s.sent.length
+  s.queue.hurry()
+  s.tick(SPREAD)
+  assert.deepEqual(s.sent.slice(before), ['on'])
+  s.ack('on', 'ok')
+  assert.deepEqual(s.sent.slice(before), ['on', 'off', 'again'])
+})
+
+test('pages do not all come at the moment at which the store is back', t => {
+  const waits = new Set()
+  for (let i = 0; i < 50; i++) {
+    const s = setup(t)
+    s.queue.connected()
+    s.add('a')
+    for (let j = 0; j < 6; j++) {
+      s.ack('a', 'unavailable')
+      s.tick(15000)
+    }
+    s.ack('a', 'unavailable')
+    const before = s.sent.length
+    s.queue.hurry()
+    let waited = 0
+    for (; s.sent.length === before && waited < SPREAD; waited += 50) s.tick(50)
+    assert.equal(s.sent.length, before + 1)
+    waits.add(waited)
+    mock.timers.reset()
+  }
+  assert.ok(waits.size > 4, `waits of ${[...waits]} ms`)
+})
+
+test('a store that is back hurries neither what was too fast nor what is on its way', t => {
+  const s = setup(t)
+  s.queue.connected()
+  s.add('fast', 'a#e')
+  s.ack('fast', 'busy', { retryAfter: 5000 })
+  s.add('gone', 'b#e')
+  s.queue.hurry()
+  s.tick(4999)
+  assert.deepEqual(s.sent, ['fast', 'gone'])
+  s.queue.lost()
+  s.queue.hurry()
+  s.tick(60000)
+  assert.deepEqual(s.sent, ['fast', 'gone'])
+})
+
+test('a refusal that crosses the word of the store being back waits for a second at most', t => {
+  const s = setup(t)
+  s.queue.connected()
+  s.add('a')
+  for (let i = 0; i < 8; i++) {
+    s.ack('a', 'unavailable')
+    s.tick(15000)
+  }
+  s.queue.hurry() // while the last try has no answer
+  s.ack('a', 'unavailable')
+  const before = s.sent.length
+  s.tick(1500)
+  assert.equal(s.sent.length, before + 1)
 })

@@ -72,6 +72,9 @@ func (r *Run) audit(room string, left, right plugins.State, complain func(format
 	if a, b := left.Counters["count"], right.Counters["count"]; a != n || b != n {
 		complain("%s: counters stand at %d and %d with %d events in the list", room, a, b, n)
 	}
+	if want := painted(left.Lists["all"]); right.Registers["board"].Value != want {
+		complain("%s: the board is not what %d events painted", room, n)
+	}
 	for _, id := range acked {
 		if listed[id] != 1 {
 			complain("%s: acknowledged event %s is there %d times", room, id, listed[id])
@@ -101,5 +104,10 @@ func view(room *state.Room, live []string) map[string]plugins.State {
 	for _, binary := range live {
 		room.SetLive(binary, true)
 	}
-	return map[string]plugins.State{"left": room.State("left", nil), "right": room.State("right", nil)}
+	right := room.State("right", nil)
+	if right.Registers == nil {
+		right.Registers = map[string]plugins.Item{}
+	}
+	right.Registers["board"] = plugins.Item{Value: string(room.Grid("right").Colours())}
+	return map[string]plugins.State{"left": room.State("left", nil), "right": right}
 }

@@ -84,6 +84,7 @@ func (r *Region) Event(ctx context.Context, room, id string, flag int) bool {
 			{Cell: at("left", "all", plugins.List, id), Cap: plugins.MaxListSize},
 			engine.Add(room, "right", "count", 1),
 			{Cell: at("right", "recent", plugins.List, id), Cap: listCap},
+			{Cell: at("right", "board", plugins.Grid, patchOf(id).Encode())},
 		},
 	})
 	if err == nil && got.Compare(sawAt) <= 0 {

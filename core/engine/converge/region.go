@@ -35,7 +35,7 @@ func schema() state.Schema {
 			{Name: "here", Kind: plugins.Presence, By: plugins.ByRegion},
 		}},
 		plugins.Manifest{Name: "right", State: []plugins.Field{
-			field("count", plugins.Counter, 0), field("recent", plugins.List, listCap),
+			field("count", plugins.Counter, 0), field("recent", plugins.List, listCap), boardField(),
 		}},
 	)
 }
@@ -124,10 +124,9 @@ func (r *Region) load(ctx context.Context, room string) {
 func (r *Region) reload(ctx context.Context, room, site string) {
 	for ctx.Err() == nil {
 		if cells, at, err := r.engine.Load(ctx, room); err == nil {
-			cells = slices.DeleteFunc(cells, func(c state.Cell) bool { return c.Stamp.Site != site })
 			r.mu.Lock()
 			r.note(cells)
-			r.rooms[room].Reset(site, at[site], cells)
+			r.rooms[room].Reset(map[string]bool{site: true}, at, cells)
 			r.mu.Unlock()
 			return
 		}

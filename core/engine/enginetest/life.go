@@ -81,7 +81,7 @@ var reopenPromises = []promise{
 		s.needReopen(t)
 		n := s.open(t)
 		for i := range 10 {
-			n.append(t, event("e", i), set("r", event("v", i)), add("c", 3), push("words", event("w", i), 4), signal("s", "x"))
+			n.append(t, event("e", i), set("r", event("v", i)), add("c", 3), push("words", event("w", i), 4), paint(uint8(i), dot(i, 2), dot(190, 190)))
 		}
 		n.append(t, "gone", unset("r"), set("kept", "1"))
 		last := n.append(t, "no-change")
@@ -106,7 +106,7 @@ var reopenPromises = []promise{
 		n := s.open(t)
 		n.append(t, "e1", add("c", 40), push("words", "a", 2), push("words", "b", 2))
 		ahead := state.ID{MS: 1 << 52} // a clock that is far ahead, and then is not
-		last := n.appendBatch(t, engine.Batch{Binary: binary, After: ahead, Changes: []engine.Change{signal("s", "x")}})
+		last := n.appendBatch(t, engine.Batch{Binary: binary, After: ahead, Changes: []engine.Change{member("never-came", "", true)}})
 		n.stop()
 
 		again := start(t, s.Reopen(t, n.Engine))
@@ -173,7 +173,7 @@ func durableLog(ds []engine.Delivery) []engine.Delivery {
 	for _, d := range ds {
 		var cells []state.Cell
 		for _, c := range d.Cells {
-			if c.Kind != plugins.Volatile && c.Kind != plugins.Presence {
+			if c.Kind != plugins.Presence {
 				cells = append(cells, c)
 			}
 		}

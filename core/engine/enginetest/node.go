@@ -177,10 +177,6 @@ func push(field, value string, keep int) engine.Change {
 	return engine.Change{Cell: cell(plugins.List, field, value), Cap: keep}
 }
 
-func signal(field, value string) engine.Change {
-	return engine.Change{Cell: cell(plugins.Volatile, field, value)}
-}
-
 func member(session, value string, left bool) engine.Change {
 	return engine.Change{Cell: state.Cell{
 		Room: room, Feature: state.People, Key: session, Kind: plugins.Presence, Value: value, Removed: left,

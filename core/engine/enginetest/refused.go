@@ -32,7 +32,12 @@ func badBatches() map[string]engine.Batch {
 		"no field":                  with(set("a", "1"), func(c *engine.Change) { c.Cell.Field = "" }),
 		"a field with a NUL":        one(set("a\x00b", "1")),
 		"no kind":                   with(set("a", "1"), func(c *engine.Change) { c.Cell.Kind = 0 }),
-		"an unknown kind":           with(set("a", "1"), func(c *engine.Change) { c.Cell.Kind = plugins.Volatile + 1 }),
+		"an unknown kind":           with(set("a", "1"), func(c *engine.Change) { c.Cell.Kind = plugins.Traffic + 1 }),
+		"a volatile value":          with(set("a", "1"), func(c *engine.Change) { c.Cell.Kind = plugins.Volatile }),
+		"a patch of nothing":        with(paint(1, dot(0, 0)), func(c *engine.Change) { c.Cell.Value = "1 ann" }),
+		"a tile":                    with(paint(1, dot(0, 0)), func(c *engine.Change) { c.Cell.Key = "0.0" }),
+		"a removed board":           with(paint(1, dot(0, 0)), func(c *engine.Change) { c.Cell.Removed = true }),
+		"a cell far off":            one(paint(1, dot(plugins.MaxGridSide, 0))),
 		"a value too long":          one(set("a", strings.Repeat("x", plugins.MaxValueSize+1))),
 		"a value that is not UTF-8": one(set("a", "\xff")),
 		"a register with a key":     with(set("a", "1"), func(c *engine.Change) { c.Cell.Key = "k" }),
@@ -57,6 +62,11 @@ func badBatches() map[string]engine.Batch {
 	for i := range engine.MaxBatchSize / plugins.MaxValueSize {
 		large.Changes = append(large.Changes, set(fmt.Sprint("f", i), strings.Repeat("x", plugins.MaxValueSize)))
 	}
+	cells := engine.Batch{Binary: binary}
+	for i := range 1 + engine.MaxBatchCells/2048 {
+		cells.Changes = append(cells.Changes, paint(1, state.Run{Y: i, N: 2048}))
+	}
+	bad["too many cells"] = cells
 	bad["too many changes"], bad["too many bytes"] = many, large
 	return bad
 }

@@ -15,7 +15,7 @@ var stampPromises = []promise{
 		n := s.open(t)
 		var last state.ID
 		for i := range 50 {
-			id := n.append(t, event("e", i), signal("s", "x"))
+			id := n.append(t, event("e", i), member("never-came", "", true))
 			if id.Compare(last) <= 0 {
 				t.Fatalf("Append = %s after %s", id, last)
 			}

@@ -139,18 +139,6 @@ var statePromises = []promise{
 			t.Errorf("last entry = %+v, want both leaving", left)
 		}
 	}},
-	{"a volatile value is in the log and not in the state", func(t *testing.T, s Suite) {
-		n := s.open(t)
-		id := n.append(t, "e1", signal("cursor", "3,4"), set("a", "1"), signal("cursor", "5,6"))
-		n.wantCells(t, room, cell(plugins.Register, "a", "1"))
-		var got []string
-		for _, c := range n.follow(t, nil).through(t, id)[0].Cells {
-			got = append(got, c.Value)
-		}
-		if want := []string{"3,4", "1", "5,6"}; !slices.Equal(got, want) {
-			t.Errorf("values in the log = %v, want %v", got, want)
-		}
-	}},
 	{"rooms, features and fields do not mix", func(t *testing.T, s Suite) {
 		n := s.open(t)
 		var changes []engine.Change

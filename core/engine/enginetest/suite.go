@@ -58,6 +58,8 @@ func (s Suite) Run(t *testing.T) {
 		{"Stamps", stampPromises},
 		{"Refused", refusedPromises},
 		{"State", statePromises},
+		{"Boards", boardPromises},
+		{"Signals", signalPromises},
 		{"Tail", tailPromises},
 		{"Load", loadPromises},
 		{"Life", lifePromises},

@@ -5,15 +5,51 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
 )
 
 var tailPromises = []promise{
+	{"Past ends where the log does, and is no news to a Tail", func(t *testing.T, s Suite) {
+		n := s.open(t)
+		first := n.append(t, "e-0", set("a", "0"))
+		var large []engine.Change // more than any store hands out at once
+		for i := range 10 {
+			large = append(large, set(fmt.Sprint("large", i), strings.Repeat("x", plugins.MaxValueSize)))
+		}
+		for i := range 220 {
+			n.append(t, event("e", i+1), large...)
+		}
+		f := n.follow(t, nil)
+		past := func(from engine.Positions) (got []engine.Delivery) {
+			t.Helper()
+			if err := n.Past(t.Context(), from, func(ds []engine.Delivery) error { got = append(got, ds...); return nil }); err != nil {
+				t.Fatalf("Past: %v", err)
+			}
+			return got
+		}
+		got := events(past(engine.Positions{n.Site(): first}))
+		if len(got) != 220 || got[0] != "e-1" || got[219] != "e-220" {
+			t.Errorf("Past after the first entry has %d events, want e-1 to e-220", len(got))
+		}
+		if got := past(engine.Positions{"elsewhere": {}}); len(got) > 0 {
+			t.Errorf("Past of another site has %d deliveries", len(got))
+		}
+		stop := errors.New("enough")
+		if err := n.Past(t.Context(), engine.Positions{n.Site(): {}}, func([]engine.Delivery) error { return stop }); !errors.Is(err, stop) {
+			t.Errorf("Past = %v, want the error of deliver", err)
+		}
+		last := n.append(t, "e-221", set("a", "x"))
+		if got := events(f.through(t, last)); len(got) != 222 {
+			t.Errorf("a Tail has %d events, want 222", len(got))
+		}
+	}},
 	{"from nothing it starts at the first entry", func(t *testing.T, s Suite) {
 		n := s.open(t)
 		n.append(t, "e1", set("a", "1"))
@@ -50,7 +86,7 @@ var tailPromises = []promise{
 		n := s.open(t)
 		early := n.follow(t, nil)
 		last := concurrently(t, n, 4, 20, func(who string, i int) []engine.Change {
-			return []engine.Change{add("c", 1), push("words", event(who, i), 5), signal("s", "x")}
+			return []engine.Change{add("c", 1), push("words", event(who, i), 5), member("never-came", "", true)}
 		})
 		if diff := cmp.Diff(early.through(t, last), n.follow(t, nil).through(t, last)); diff != "" {
 			t.Errorf("log (-early +late):\n%s", diff)
@@ -59,7 +95,7 @@ var tailPromises = []promise{
 	{"ids rise, without a gap", func(t *testing.T, s Suite) {
 		n := s.open(t)
 		f := n.follow(t, nil)
-		last := concurrently(t, n, 4, 20, func(string, int) []engine.Change { return []engine.Change{signal("s", "x")} })
+		last := concurrently(t, n, 4, 20, func(string, int) []engine.Change { return []engine.Change{member("never-came", "", true)} })
 		var before state.ID
 		for _, d := range f.through(t, last) {
 			if d.ID.Compare(before) <= 0 || d.Gap || d.Site != n.Site() {
@@ -206,7 +242,7 @@ func (s Suite) trimmed(t *testing.T) (*node, state.ID) {
 func (s Suite) trim(t *testing.T, n *node, id state.ID) {
 	t.Helper()
 	for i := 0; i <= 4*s.LogEntries; i++ {
-		n.append(t, event("fill", i), signal("s", "x"))
+		n.append(t, event("fill", i), member("never-came", "", true))
 		if i%s.LogEntries != s.LogEntries-1 {
 			continue
 		}

@@ -4,6 +4,7 @@
 -- 2^53 only: they are handled as decimal strings without leading zeros.
 if redis.replicate_commands then redis.replicate_commands() end -- Redis < 7, KeyDB: the effects are copied, not the script
 
+local MAXSEQ = '4194303' -- of the number in an id, so that it fits the 22 bits of a tile
 local MAX, MIN = '9223372036854775807', '9223372036854775808' -- of int64, without the sign
 
 -- The arguments one after the other.
@@ -121,7 +122,7 @@ local function nextID()
 	local ms = string.gsub(time[1] .. string.format('%03d', math.floor(tonumber(time[2]) / 1000)), '^0+', '')
 	if less(seen[1], ms) then return ms .. '-0' end
 	if less(MAX, seen[1]) then return nil end
-	if less(seen[2], MAX) then return seen[1] .. '-' .. add(seen[2], '1') end
+	if less(seen[2], MAXSEQ) then return seen[1] .. '-' .. add(seen[2], '1') end
 	if seen[1] ~= MAX then return add(seen[1], '1') .. '-0' end
 	return nil
 end
@@ -174,4 +175,39 @@ local function readFeatures()
 		fields[#fields + 1] = '1'
 	end
 	return fields
+end
+
+-- The tiles that follow in the arguments, with pieces of that many values each. Where
+-- a tile or the hash that says that it is there holds something else, the script stops,
+-- or leaves the tile out if it is lenient.
+local function readTiles(first, size, lenient)
+	local tiles = {}
+	for n = 1, tonumber(arg()) do
+		local tile = {key = KEYS[first + n - 1], hash = KEYS[tonumber(arg())], field = arg(), pieces = {}}
+		for _ = 1, tonumber(arg()) do
+			local piece = {}
+			for i = 1, size do piece[i] = tonumber(arg()) end
+			tile.pieces[#tile.pieces + 1] = piece
+		end
+		local call = lenient and redis.pcall or redis.call
+		local length, marked = call('STRLEN', tile.key), call('HEXISTS', tile.hash, tile.field)
+		if type(length) == 'number' and type(marked) == 'number' then
+			tile.marked = marked == 1
+			tiles[#tiles + 1] = tile
+		end
+	end
+	return tiles
+end
+
+-- A cell of a tile as state.TileCell says: 42 bits of milliseconds, 22 of the number
+-- within, 8 of the colour. In two halves, since Lua's numbers hold no 64 bits.
+local function packCell(ms, seq, colour)
+	ms = math.min(ms, 4398046511103)
+	local low = ms % 1024
+	return struct.pack('>I4I4B', (ms - low) / 1024, low * 4194304 + seq, colour)
+end
+
+-- Says in the state hash that the tile is there.
+local function markTile(tile)
+	if not tile.marked then redis.call('HSET', tile.hash, tile.field, 'g') end
 end

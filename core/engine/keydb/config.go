@@ -39,12 +39,13 @@ type Config struct {
 	Region string
 
 	// LogEntries is about how many entries the site's log holds before the oldest
-	// goes; the server drops a hundred or so at a time. Default 32,768.
+	// goes; the server drops a hundred or so at a time. A board's past is read from it.
+	// Default 262,144.
 	LogEntries int
 
 	// LogAge is after about how long an entry of the site's log goes, however few
 	// there are: each beat has the server drop what is older. It has to be longer than
-	// a reader may take to come back. Default 15 min.
+	// a reader may take to come back, and than a board is replayed. Default 65 min.
 	LogAge time.Duration
 
 	// Timeout is how long a server may take to answer a call, or a part of a long
@@ -55,7 +56,8 @@ type Config struct {
 	DialTimeout time.Duration
 
 	// Retry is the first pause before a server that is away is tried again, and
-	// RetryMax the longest. Default 50 ms and 2 s.
+	// RetryMax the longest: people wait for it once the server is back, and one try is
+	// one connection. Default 50 ms and 0.5 s.
 	Retry, RetryMax time.Duration
 
 	// DeadAfter is after how long without a beat a binary is dead and its members
@@ -65,6 +67,10 @@ type Config struct {
 	// Settle is how long all links of a server that has just been started have to be
 	// up before it counts as synced; see Store.Health. Default 2 s.
 	Settle time.Duration
+
+	// Hosted says that this program runs the server, so that Examine does not ask for
+	// what the program sets, and that one which is not there yet is no news.
+	Hosted bool
 
 	// Logger takes changes of life and what a person has to act on. Default:
 	// discarded.
@@ -77,24 +83,30 @@ type Config struct {
 
 // withDefaults returns cfg with what was left out, and all that is wrong with it.
 func (cfg Config) withDefaults() (Config, error) {
-	cfg.LogEntries = cmp.Or(cfg.LogEntries, 1<<15)
-	cfg.LogAge = cmp.Or(cfg.LogAge, 15*time.Minute)
+	cfg.LogEntries = cmp.Or(cfg.LogEntries, 1<<18)
+	cfg.LogAge = cmp.Or(cfg.LogAge, 65*time.Minute)
 	cfg.Timeout = cmp.Or(cfg.Timeout, 3*time.Second)
 	cfg.DialTimeout = cmp.Or(cfg.DialTimeout, 2*time.Second)
 	cfg.Retry = cmp.Or(cfg.Retry, 50*time.Millisecond)
-	cfg.RetryMax = cmp.Or(cfg.RetryMax, max(2*time.Second, cfg.Retry))
+	cfg.RetryMax = cmp.Or(cfg.RetryMax, max(500*time.Millisecond, cfg.Retry))
 	cfg.DeadAfter = cmp.Or(cfg.DeadAfter, 5*time.Minute)
 	cfg.Settle = cmp.Or(cfg.Settle, 2*time.Second)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	var errs []error
-	if _, err := cfg.options(cfg.URL); err != nil {
+	write, err := cfg.options(cfg.URL)
+	if err != nil {
 		errs = append(errs, fmt.Errorf("URL of the store: %w", err))
 	}
 	if cfg.ReadURL != "" {
-		if _, err := cfg.options(cfg.ReadURL); err != nil {
+		read, err := cfg.options(cfg.ReadURL)
+		switch {
+		case err != nil:
 			errs = append(errs, fmt.Errorf("URL of the store to read from: %w", err))
+		case write != nil && read.DB != write.DB:
+			errs = append(errs, fmt.Errorf("URL of the store to read from: %q names database %d: want %d, as %q does, since a copy keeps the numbers",
+				mask(cfg.ReadURL), read.DB, write.DB, mask(cfg.URL)))
 		}
 	}
 	if err := engine.CheckSite(cfg.Site); err != nil {

@@ -7,6 +7,8 @@
 //
 //	gp:log:{site}                     stream  an entry a batch: e (JSON), p (id before), t (totals)
 //	gp:state:{site}:{room}:{feature}  hash    field → kind, stamp and value
+//	gp:grid:{site}:{room}:{feature}:{tile}
+//	                                  string  a tile of a board, as state.TileCell has it
 //	gp:site:{site}                    hash    region, version, started, beat,
 //	                                          feature:NAME → 1, binary:ID → its last beat
 //
@@ -22,7 +24,11 @@
 //	NAME US NUMBER   i 1795465238123-0-4 text    an item of it
 //	NAME RS KEY      p 1795465238123-0-4 {...}   a member
 //
-// US and RS are the control characters 0x1f and 0x1e, which names have not.
+//	NAME GS TILE     g                           a tile of a board is there
+//
+// US, RS and GS are the control characters 0x1f, 0x1e and 0x1d, which names have not.
+//
+// Signals are messages on the channel gp:live:{site}, and in no key.
 //
 // # Promises
 //
@@ -31,7 +37,7 @@
 //     first and the log last, so that who sees an entry finds its cells there too.
 //   - Features are registered by the script that first writes them, and again with
 //     each beat, since a resync may roll that key back like any other: a room is
-//     loaded in one or two round trips, without a scan of the keys.
+//     loaded in one or two round trips and one for each megabyte of boards, without a scan of the keys.
 //   - While a server is away, calls end at once; one of them tries it again after a
 //     pause that doubles, with jitter, up to two seconds. Before a server that was
 //     away is used, it is examined as [Open] does.

@@ -2,7 +2,6 @@ package keydb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -43,13 +42,15 @@ type examiner struct {
 	name     string // of the server, if there are two
 	writes   bool   // the server is to take writes
 	reads    bool   // the server is to be read from
+	unfit    bool   // its role keeps it from taking writes
+	full     bool   // it takes none since its memory is full
 	info     info
 	text     string // that info was read from
 	findings []Finding
 }
 
 // Examine looks at the servers of cfg and says, line by line, what is right, what is
-// not, and how to mend it. It changes nothing but a key of its own, which it removes;
+// not, and how to mend it. It changes nothing but keys of its own, which it removes;
 // of keys it reads at most a million, within ctx, and tells its progress in the log.
 func Examine(ctx context.Context, cfg Config) []Finding {
 	if cfg.Site == "" {
@@ -63,28 +64,36 @@ func Examine(ctx context.Context, cfg Config) []Finding {
 		}
 		return all
 	}
-	two := cfg.ReadURL != "" && cfg.ReadURL != cfg.URL
-	all := examineServer(ctx, cfg, cfg.URL, examiner{name: map[bool]string{true: "write"}[two], writes: true, reads: !two})
-	if two {
-		all = append(all, examineServer(ctx, cfg, cfg.ReadURL, examiner{name: "read", reads: true})...)
+	write := examiner{cfg: cfg, writes: true, reads: true}
+	if cfg.ReadURL == "" || cfg.ReadURL == cfg.URL {
+		return write.examine(ctx, cfg.URL, nil)
 	}
-	return all
+	write.name, write.reads = "write", false
+	read := examiner{cfg: cfg, name: "read", reads: true}
+	return append(write.examine(ctx, cfg.URL, nil), read.examine(ctx, cfg.ReadURL, &write)...)
 }
 
-func examineServer(ctx context.Context, cfg Config, url string, x examiner) []Finding {
-	server, err := newServer(cfg, url, slog.New(slog.DiscardHandler))
+// examine looks at the server at url, which is to copy another one that was looked at
+// before, if any.
+func (x *examiner) examine(ctx context.Context, url string, primary *examiner) []Finding {
+	server, err := newServer(x.cfg, url, slog.New(slog.DiscardHandler))
 	if err != nil {
 		x.add(Bad, "settings", err.Error(), "correct the setting and run this again")
 		return x.findings
 	}
 	defer server.close()
-	x.cfg, x.server = cfg, server
+	x.server = server
 	if !x.connection(ctx) {
 		return x.findings
 	}
 	x.version()
-	x.role()
+	if x.role(); x.info["redis_mode"] == "sentinel" {
+		return x.findings
+	}
 	x.links()
+	if primary != nil && primary.info != nil && !primary.unfit {
+		x.copying(ctx, primary.cfg.URL)
+	}
 	if x.reads {
 		x.notifications(ctx)
 	}
@@ -113,7 +122,8 @@ func (x *examiner) add(level Level, subject, sentence, mend string) {
 
 // failed adds what a call that was answered with an error means.
 func (x *examiner) failed(subject string, err error) {
-	x.add(Bad, subject, reason(err), "")
+	why, mend := explain(err)
+	x.add(Bad, subject, why, mend)
 }
 
 // client returns the client of the server.
@@ -125,11 +135,15 @@ func (x *examiner) connection(ctx context.Context) bool {
 	defer cancel()
 	text, err := x.client().Info(ctx).Result()
 	if err != nil {
-		mend := "start the server, or correct the URL; look for a firewall between here and there"
-		if why := unusable(err); why != "" {
-			_, mend, _ = strings.Cut(why, ": ")
+		why, mend := explain(hint(err, x.server.secure()))
+		switch {
+		case !x.cfg.Hosted:
+		case unusable(err) != "":
+			mend = "another server listens there, or --secret is not the one that this one was started with"
+		case !answered(err):
+			mend = "it runs while presence does: start presence with the same settings and ask again"
 		}
-		x.add(Bad, "connection", x.server.where+": "+reason(err), mend)
+		x.add(Bad, "connection", x.server.where+": "+why, mend)
 		return false
 	}
 	x.text, x.info = text, parseInfo(text)
@@ -148,22 +162,47 @@ func (x *examiner) version() {
 
 func (x *examiner) role() {
 	i := x.info
+	unfit := func(sentence, mend string) {
+		x.unfit = true
+		x.add(Bad, "role", sentence, mend)
+	}
 	switch {
 	case i["cluster_enabled"] == "1":
-		x.add(Bad, "role", "it runs in cluster mode, where one script cannot write a site's keys", "use a server with cluster-enabled no")
+		unfit("it runs in cluster mode, where one script cannot write a site's keys", "use a server with cluster-enabled no")
 	case i["redis_mode"] == "sentinel":
-		x.add(Bad, "role", "it is a sentinel, which holds no data", "give the URL of a server that it watches")
-	case i.replica() && x.writes && i["slave_read_only"] != "0":
-		x.add(Bad, "role", "it is a read-only replica of "+i["master_host"]+":"+i["master_port"], "give the primary's URL for writes, and this one to read from")
+		unfit("it is a sentinel, which holds no data", "give the URL of a server that it watches")
 	case i.replica() && x.writes:
-		x.add(Bad, "role", "it is a replica that takes writes and passes them to nobody", "give the primary's URL for writes; with KeyDB, set active-replica yes")
+		why, mend, _ := strings.Cut(reason(isReplica(i)), ": ")
+		unfit(why, mend)
 	case i.replica():
 		x.add(OK, "role", "read replica of "+i["master_host"]+":"+i["master_port"], "")
 	case i["role"] == "active-replica":
 		// KeyDB does not tell whether multi-master is set; without it, it copies one.
-		x.add(OK, "role", fmt.Sprintf("active replica that copies %s", count(len(linksOf(x.text)), "server")), "")
+		x.add(OK, "role", "active replica that copies "+count(len(linksOf(x.text)), "server"), "")
 	default:
 		x.add(OK, "role", "primary with "+count(int(i.number("connected_slaves")), "replica"), "")
+	}
+}
+
+// copying tells whether the server copies the one at url.
+func (x *examiner) copying(ctx context.Context, url string) {
+	write, err := newServer(x.cfg, url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		x.failed("copy", err)
+		return
+	}
+	defer write.close()
+	_, _, found, err := pair{write, x.server, x.cfg.Site}.compare(ctx, x.cfg.Timeout)
+	switch {
+	case err != nil:
+		why, mend := explain(err)
+		x.add(Warn, "copy", "whether it copies "+write.where+" could not be tried: "+why, mend)
+	case found.relation == joined:
+		x.add(OK, "copy", "it copies "+write.where+": "+found.why, "")
+	case found.relation == apart:
+		x.add(Bad, "copy", x.server.where+": "+found.why, found.mend)
+	default:
+		x.add(Warn, "copy", x.server.where+": "+found.why, found.mend)
 	}
 }
 
@@ -180,7 +219,10 @@ const maxLag = 5
 
 // links tells of each link, in and out.
 func (x *examiner) links() {
-	const mend = "look at both servers' logs; masterauth has to be the peer's password, and its port has to be reachable"
+	mend := "look at both servers' logs; masterauth has to be the peer's password, and its port has to be reachable"
+	if x.cfg.Hosted {
+		mend = "see whether presence runs there, whether its KeyDB's port can be reached from here and this one's from there, and whether all have the same --secret"
+	}
 	for _, l := range linksOf(x.text) {
 		switch {
 		case l.syncing:
@@ -226,14 +268,21 @@ func (x *examiner) notifications(ctx context.Context) {
 }
 
 func (x *examiner) scripts(ctx context.Context) {
+	if x.unfit {
+		return // and it was told why
+	}
 	err := x.server.tryWrite(ctx, x.cfg.Site)
 	if err == nil {
 		x.add(OK, "scripts and streams", "a script that writes to a stream ran", "")
 		return
 	}
-	sentence, mend, _ := strings.Cut(reason(err), ": ")
-	if _, ok := errors.AsType[fault](err); !ok {
-		mend = "see the line about it below, or the server's log"
+	sentence, mend := explain(err)
+	switch code := passingCode(err); {
+	case code == "OOM":
+		x.full = true
+		mend = "see the line of its memory below"
+	case code == "MISCONF" && (x.appendFailed() || x.snapshotFailed()):
+		mend = "see the line of its disk below"
 	}
-	x.add(Bad, "scripts and streams", sentence, mend)
+	x.add(Bad, "scripts and streams", "no write is taken: "+sentence, mend)
 }

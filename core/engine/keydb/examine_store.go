@@ -13,34 +13,48 @@ import (
 )
 
 func (x *examiner) persistence() {
-	i := x.info
+	const mend = "see whether its disk is full, and what its log says"
 	switch {
-	case i["aof_enabled"] != "1":
+	case x.info["aof_enabled"] != "1":
 		x.add(Warn, "persistence", "the append-only file is off: what was acknowledged is lost when all servers that hold it end",
 			"set appendonly yes and appendfsync everysec")
-	case i["aof_last_write_status"] != "" && i["aof_last_write_status"] != "ok":
-		x.add(Bad, "persistence", "the last write to the append-only file failed", "look at the server's log and its disk")
+	case x.appendFailed():
+		x.add(Bad, "disk", "the last write to the append-only file failed", mend)
 	default:
 		x.add(OK, "persistence", "the append-only file is on", "")
 	}
-	if i["rdb_last_bgsave_status"] == "err" {
-		x.add(Bad, "snapshots", "the last snapshot failed; by default the server then refuses writes", "look at the server's log and its disk")
+	if x.snapshotFailed() {
+		x.add(Bad, "disk", "the last snapshot failed; by default the server then refuses writes", mend)
 	}
 }
+
+func (x *examiner) appendFailed() bool {
+	status := x.info["aof_last_write_status"]
+	return x.info["aof_enabled"] == "1" && status != "" && status != "ok"
+}
+
+func (x *examiner) snapshotFailed() bool { return x.info["rdb_last_bgsave_status"] == "err" }
 
 func (x *examiner) memory() {
 	i := x.info
 	used, most, policy := i.number("used_memory"), i.number("maxmemory"), i["maxmemory_policy"]
+	more := "raise maxmemory, at all servers that hold the same data"
+	if x.cfg.Hosted {
+		more = "raise --keydb-memory, in all regions alike"
+	}
+	share := bytes(used) + " of " + bytes(most) + " used"
 	switch {
-	case most == 0:
-		x.add(OK, "memory", fmt.Sprintf("%s used, without a limit of its own", bytes(used)), "")
-	case policy != "noeviction":
-		x.add(Bad, "memory", fmt.Sprintf("%s of %s used, policy %s: when it is full the server throws keys away, and state is lost", bytes(used), bytes(most), policy),
+	case most == 0 && !x.full:
+		x.add(OK, "memory", bytes(used)+" used, without a limit of its own", "")
+	case policy != "noeviction" && !x.full:
+		x.add(Bad, "memory", share+", policy "+policy+": when it is full the server throws keys away, and state is lost",
 			"set maxmemory-policy noeviction: writes are then refused until there is room, and nothing is lost")
+	case x.full:
+		x.add(Bad, "memory", share+": it is full", more)
 	case used > most/10*9:
-		x.add(Warn, "memory", fmt.Sprintf("%s of %s used: soon writes are refused", bytes(used), bytes(most)), "raise maxmemory")
+		x.add(Warn, "memory", share+": when it is full, no write is taken until there is room", more)
 	default:
-		x.add(OK, "memory", fmt.Sprintf("%s of %s used, policy noeviction", bytes(used), bytes(most)), "")
+		x.add(OK, "memory", share+", policy noeviction", "")
 	}
 }
 
@@ -73,7 +87,7 @@ func (x *examiner) clock(ctx context.Context) {
 			"have both follow a time server")
 		return
 	}
-	x.add(OK, "clock", fmt.Sprintf("the server's clock is within %v of this machine's", max(ahead.Abs(), trip).Round(time.Millisecond)), "")
+	x.add(OK, "clock", fmt.Sprintf("the server's clock is within %v of this machine's", max(ahead.Abs(), trip, time.Millisecond).Round(time.Millisecond)), "")
 }
 
 // maxExamined is how many keys are looked at.
@@ -102,7 +116,12 @@ func (x *examiner) keys(ctx context.Context) {
 		}
 	}
 	var parts []string
-	for _, kind := range []string{"logs", "states", "sites", "others of presence", "of other programs"} {
+	for _, kind := range []string{"log", "state", "site"} {
+		if n := counts[kind]; n > 0 {
+			parts = append(parts, count(n, kind))
+		}
+	}
+	for _, kind := range []string{"others of presence", "of other programs"} {
 		if n := counts[kind]; n > 0 {
 			parts = append(parts, strconv.Itoa(n)+" "+kind)
 		}
@@ -116,21 +135,21 @@ func (x *examiner) keys(ctx context.Context) {
 func kindOf(key string) string {
 	switch {
 	case strings.HasPrefix(key, logPrefix):
-		return "logs"
+		return "log"
 	case strings.HasPrefix(key, "gp:state:"):
-		return "states"
+		return "state"
 	case strings.HasPrefix(key, siteKey("")):
-		return "sites"
+		return "site"
 	case own(key):
 		return "others of presence"
 	}
 	return "of other programs"
 }
 
-// silentAfter is after how long without a beat a site is told of.
+// silentAfter is after how long a server that took writes for a site is no rival.
 const silentAfter = 10 * time.Second
 
-// sites tells when each site last beat and how far its log is ahead of the clock.
+// sites tells which sites beat and how far the log of each is ahead of the clock.
 func (x *examiner) sites(ctx context.Context) {
 	now, err := x.client().Time(ctx).Result()
 	if err != nil {
@@ -149,26 +168,73 @@ func (x *examiner) sites(ctx context.Context) {
 		return
 	}
 	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		fields, err := x.client().HGetAll(ctx, siteKey(name)).Result()
-		if err != nil {
+	names = slices.Compact(names)
+	all := map[string]map[string]string{}
+	for _, name := range names {
+		if all[name], err = x.client().HGetAll(ctx, siteKey(name)).Result(); err != nil {
 			x.failed("site "+name, err)
-			continue
+			return
 		}
+	}
+	beating := x.beating(ctx, now, all)
+	for _, name := range names {
+		fields := all[name]
 		ms, _ := strconv.ParseInt(fields["beat"], 10, 64) // 0 is never
 		silent := now.Sub(time.UnixMilli(ms)).Round(time.Second)
 		who := strings.TrimSpace("region " + fields["region"] + " " + fields["version"])
+		const mend = "see whether its presence runs and its link is up; if the site is gone for good, its state still counts until its keys are removed"
 		switch {
 		case ms == 0:
-			x.add(Warn, "site "+name, "it has never beaten", "start a presence there, or remove its keys: gp:*:"+name+"*")
-		case silent > silentAfter:
-			x.add(Warn, "site "+name, fmt.Sprintf("%s: has not beaten for %v", who, silent), "see whether its presence runs and its link is up; if the site is gone for good, its state still counts until its keys are removed")
-		default:
+			x.add(Warn, "site "+name, "no presence has ever beaten there", "start one, or remove the site's keys: gp:*:"+name+"*")
+		case beating[name]:
 			x.add(OK, "site "+name, who+": beats", "")
+		case silent <= beatWait: // or another server's clock is ahead
+			x.add(Warn, "site "+name, fmt.Sprintf("%s: no beat came for %v", who, beatWait), mend)
+		default:
+			x.add(Warn, "site "+name, fmt.Sprintf("%s: has not beaten for %v", who, silent), mend)
 		}
 		x.rivals(name, fields, now)
 		x.ahead(ctx, name, now)
 	}
+}
+
+const (
+	// beatWait is how long a beat is waited for; each site makes one a second.
+	beatWait = 3 * time.Second
+
+	// longSilent is after how long without one nobody waits for another.
+	longSilent = time.Minute
+)
+
+// beating returns the sites whose next beat comes while it waits: a stamp alone does not
+// tell, since another server's clock made it and its presence may just have ended.
+func (x *examiner) beating(ctx context.Context, now time.Time, all map[string]map[string]string) map[string]bool {
+	var silent []string
+	for name, fields := range all {
+		if ms, _ := strconv.ParseInt(fields["beat"], 10, 64); now.Sub(time.UnixMilli(ms)).Abs() < longSilent {
+			silent = append(silent, name)
+		}
+	}
+	beating := map[string]bool{}
+	late := time.NewTimer(beatWait)
+	defer late.Stop()
+	again := time.NewTicker(4 * lookEvery)
+	defer again.Stop()
+	for len(silent) > 0 {
+		silent = slices.DeleteFunc(silent, func(name string) bool {
+			beat, err := x.client().HGet(ctx, siteKey(name), "beat").Result()
+			beating[name] = err == nil && beat != all[name]["beat"]
+			return beating[name]
+		})
+		select {
+		case <-again.C:
+		case <-late.C:
+			return beating
+		case <-ctx.Done():
+			return beating
+		}
+	}
+	return beating
 }
 
 // rivals warns of a site that several servers take writes for.
@@ -218,7 +284,7 @@ func (x *examiner) members(ctx context.Context) {
 		return
 	}
 	limit := now.Add(-x.cfg.DeadAfter)
-	alive, dead, err := s.binaries(ctx, x.client(), limit)
+	alive, _, err := s.binaries(ctx, x.client(), limit)
 	if err != nil {
 		x.failed("members", err)
 		return
@@ -240,9 +306,11 @@ func (x *examiner) members(ctx context.Context) {
 	case err != nil:
 		x.failed("members", err)
 	case left > 0:
-		x.add(Warn, "members", fmt.Sprintf("%d of binaries that died, %d of living ones; %d binaries are to be forgotten", left, living, len(dead)),
+		x.add(Warn, "members", fmt.Sprintf("%s in the rooms by way of site %s, and %d whose presence died without taking them out", count(living, "member"), x.cfg.Site, left),
 			"a running presence of this site removes them within some minutes")
+	case living == 0:
+		x.add(OK, "members", "nobody is in a room by way of site "+x.cfg.Site, "")
 	default:
-		x.add(OK, "members", fmt.Sprintf("%d of living binaries", living), "")
+		x.add(OK, "members", count(living, "member")+" in the rooms by way of site "+x.cfg.Site, "")
 	}
 }

@@ -1,7 +1,13 @@
 package keydb_test
 
 import (
+	"bufio"
+	"context"
+	"net"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +48,17 @@ func TestExamine_allIsWell(t *testing.T) {
 	m := state.Member{User: "u", Region: "lhr", Binary: binary}
 	beat := site.Write{Batch: engine.Batch{Binary: binary, Beat: &engine.Beat{Region: "lhr", Version: "1.2"}}}
 	writeAll(t, s, beat)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			if _, err := s.Write(ctx, beat); err != nil && ctx.Err() == nil {
+				t.Errorf("Write: %v", err)
+			}
+		}
+	})
 	write(t, s, set("a", "1"), engine.Change{Cell: state.Join(room, "tab", m)})
 	server.Do("SET", "shop", "1")
 	all := keydb.Examine(t.Context(), keydb.Config{URL: server.URL(), Site: home})
@@ -57,9 +74,9 @@ func TestExamine_allIsWell(t *testing.T) {
 		t.Errorf("subjects (-want +got):\n%s", diff)
 	}
 	expect(t, all, "version", keydb.OK, "Redis ", "")
-	expect(t, all, "keys", keydb.OK, "1 logs, 2 states, 1 sites, 1 of other programs", "")
+	expect(t, all, "keys", keydb.OK, "1 log, 2 states, 1 site, 1 of other programs", "")
 	expect(t, all, "site lhr", keydb.OK, "region lhr 1.2: beats", "")
-	expect(t, all, "members", keydb.OK, "1 of living binaries", "")
+	expect(t, all, "members", keydb.OK, "1 member in the rooms by way of site lhr", "")
 }
 
 func TestExamine_faults(t *testing.T) {
@@ -80,10 +97,10 @@ func TestExamine_faults(t *testing.T) {
 	expect(t, all, "persistence", keydb.Warn, "append-only file is off", "set appendonly yes")
 	expect(t, all, "memory", keydb.Bad, "policy allkeys-lru", "set maxmemory-policy noeviction")
 	expect(t, all, "log of lhr", keydb.Warn, "ahead of the clock", "clock right")
-	expect(t, all, "site lhr", keydb.Warn, "never beaten", "start a presence there")
+	expect(t, all, "site lhr", keydb.Warn, "ever beaten there", "start one")
 	expect(t, all, "servers of lhr", keydb.Warn, "2 servers took writes for it", "--site lhr-2")
 	expect(t, all, "site syd", keydb.Warn, "region syd: has not beaten for 1h0m", "state still counts")
-	expect(t, all, "members", keydb.Warn, "1 of binaries that died, 0 of living ones", "removes them")
+	expect(t, all, "members", keydb.Warn, "0 members in the rooms by way of site lhr, and 1 whose presence died", "removes them")
 	for _, f := range all {
 		if strings.Contains(f.Sentence+f.Mend, "\n") {
 			t.Errorf("%s: more than one line: %q", f.Subject, f)
@@ -99,10 +116,22 @@ func TestExamine_replicas(t *testing.T) {
 	expect(t, all, "role, read", keydb.OK, "read replica of 127.0.0.1:", "")
 	expect(t, all, "link, write", keydb.OK, "to 127.0.0.1:", "")
 	expect(t, all, "link, read", keydb.OK, "from "+primary.Addr()+": up", "")
+	expect(t, all, "copy, read", keydb.OK, "it copies "+primary.Addr()+": it has the same replication id", "")
+
+	alone := keydbtest.Start(t, keydbtest.Options{})
+	all = keydb.Examine(t.Context(), brisk(alone, replica))
+	expect(t, all, "copy, read", keydb.Bad, replica.Addr()+": it does not copy "+alone.Addr(), "give --keydb-read a server that copies "+alone.Addr())
+	if keys := alone.Do("KEYS", "*"); keys != "[]" {
+		t.Errorf("keys that were left: %s", keys)
+	}
 
 	all = keydb.Examine(t.Context(), keydb.Config{URL: replica.URL()})
 	expect(t, all, "role", keydb.Bad, "read-only replica", "give the primary's URL for writes")
-	expect(t, all, "scripts and streams", keydb.Bad, "replica", "")
+	for _, f := range all {
+		if f.Subject != "role" && strings.Contains(f.Mend, "give the primary's URL") {
+			t.Errorf("told twice: %+v", f)
+		}
+	}
 
 	primary.Kill()
 	wait(t, "word of the link", func() string {
@@ -127,6 +156,99 @@ func TestExamine_mesh(t *testing.T) {
 	}
 }
 
+func TestExamine_meshReads(t *testing.T) {
+	mesh := keydbtest.StartMesh(t, 2, keydbtest.Options{})
+	all := keydb.Examine(t.Context(), brisk(mesh[0], mesh[1]))
+	expect(t, all, "copy, read", keydb.OK, "it copies "+mesh[0].Addr()+": what was written there arrived", "")
+	mesh[0].Kill()
+	all = keydb.Examine(t.Context(), keydb.Config{URL: mesh[1].URL(), Site: home, Hosted: true})
+	f := finding(t, all, "link")
+	if f.Level != keydb.Bad || strings.Contains(f.Mend, "masterauth") || !strings.Contains(f.Mend, "--secret") {
+		t.Errorf("link of a hosted server: %+v, want word of what the program's own settings are", f)
+	}
+}
+
+// A presence that has just stopped beats no more, whatever its last beat says.
+func TestExamine_stopped(t *testing.T) {
+	s, server := openRedis(t)
+	writeAll(t, s, site.Write{Batch: engine.Batch{Binary: binary, Beat: &engine.Beat{Region: "lhr", Version: "1.2"}}})
+	all := keydb.Examine(t.Context(), keydbConfig(server))
+	expect(t, all, "site lhr", keydb.Warn, "region lhr 1.2: no beat came for 3s", "see whether its presence runs")
+	expect(t, all, "members", keydb.OK, "nobody is in a room", "")
+}
+
+func TestExamine_full(t *testing.T) {
+	server := keydbtest.Start(t, keydbtest.Options{Args: []string{"--maxmemory", "1kb"}})
+	all := keydb.Examine(t.Context(), keydbConfig(server))
+	expect(t, all, "scripts and streams", keydb.Bad, "no write is taken: its memory is full", "see the line of its memory below")
+	expect(t, all, "memory", keydb.Bad, "it is full", "raise maxmemory")
+	hosted := keydbConfig(server)
+	hosted.Hosted = true
+	expect(t, keydb.Examine(t.Context(), hosted), "memory", keydb.Bad, "it is full", "raise --keydb-memory")
+}
+
+// greeter starts a server that says something to whoever connects.
+func greeter(t *testing.T, words string) (addr string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	t.Cleanup(wg.Wait)
+	t.Cleanup(func() { l.Close() })
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer c.Close()
+				c.Write([]byte(words))              //nolint:errcheck // who hung up does not hear it
+				bufio.NewReader(c).ReadString('\n') //nolint:errcheck // it waits for a word, whatever it is
+			})
+		}
+	})
+	return l.Addr().String()
+}
+
+func TestExamine_strangers(t *testing.T) {
+	dir := t.TempDir()
+	pool := certificate(t, dir)
+	secure := keydbtest.Start(t, keydbtest.Options{TLS: pool, Args: []string{
+		"--tls-auth-clients", "no", "--tls-cert-file", filepath.Join(dir, "cert.pem"),
+		"--tls-key-file", filepath.Join(dir, "key.pem"), "--tls-ca-cert-file", filepath.Join(dir, "cert.pem"),
+	}})
+	plain := keydbtest.Start(t, keydbtest.Options{})
+	web := httptest.NewServer(nil)
+	defer web.Close()
+	webAddr := web.Listener.Addr().String()
+	tests := []struct {
+		name, url      string
+		sentence, mend string
+	}{
+		{"TLS", "redis://" + secure.Addr(), "it closed the connection", "if it speaks TLS, use rediss://"},
+		{"NoTLS", "rediss://" + plain.Addr(), "it did not answer in time", "if it speaks no TLS, use redis://"},
+		{"Certificate", "rediss://" + secure.Addr(), "certificate", "SSL_CERT_FILE"},
+		{"HTTP", "redis://" + webAddr, "an HTTP server answers there", "correct the host and the port"},
+		{"HTTPWithPassword", "redis://:pw@" + webAddr, "an HTTP server answers there", "correct the host and the port"},
+		{"HTTPForTLS", "rediss://" + webAddr, "an HTTP server answers there", "correct the host and the port"},
+		{"HTML", "redis://" + greeter(t, "<!DOCTYPE HTML>\n"), "an HTTP server answers there", "correct the host and the port"},
+		{"SSH", "redis://" + greeter(t, "SSH-2.0-OpenSSH_9.2\r\n"), `no KeyDB, Valkey or Redis, and said "SSH-2.0-OpenSSH_9.2`, "correct the host and the port"},
+		{"Name", "redis://nobody.invalid", "nobody.invalid", "correct the host in the URL"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			all := keydb.Examine(t.Context(), keydb.Config{URL: tt.url, Timeout: time.Second, DialTimeout: time.Second})
+			expect(t, all, "connection", keydb.Bad, tt.sentence, tt.mend)
+			if f := all[0]; strings.Contains(f.Sentence, f.Mend) || len(all) != 1 {
+				t.Errorf("findings = %+v, want one that tells its advice once", all)
+			}
+		})
+	}
+}
+
 func TestExamine_unusable(t *testing.T) {
 	locked := keydbtest.Start(t, keydbtest.Options{Password: "right"})
 	away := keydbtest.Start(t, keydbtest.Options{})
@@ -143,7 +265,11 @@ func TestExamine_unusable(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			expect(t, keydb.Examine(t.Context(), tt.cfg), tt.subject, keydb.Bad, tt.sentence, tt.mend)
+			all := keydb.Examine(t.Context(), tt.cfg)
+			expect(t, all, tt.subject, keydb.Bad, tt.sentence, tt.mend)
+			if f := all[0]; strings.Contains(f.Sentence, f.Mend) {
+				t.Errorf("finding = %+v, which tells its advice twice", f)
+			}
 		})
 	}
 }

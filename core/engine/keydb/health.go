@@ -25,11 +25,14 @@ import (
 // from does not keep anybody from writing: while it is away the store is not synced,
 // and when it was started again the links differ.
 //
+// Where the server that is read from has no link to wait for, and does not copy the other
+// one all the same, it counts as away.
+//
 // While another server takes writes for a site of the same name, the error wraps
 // engine.ErrUnavailable: both would write over each other's.
 func (s *Store) Health(ctx context.Context) (site.Health, error) {
 	defer s.metrics.call("health", time.Now())
-	all, err := s.ask(ctx, s.write)
+	all, write, err := s.ask(ctx, s.write)
 	if err != nil {
 		return site.Health{}, err
 	}
@@ -37,7 +40,7 @@ func (s *Store) Health(ctx context.Context) (site.Health, error) {
 		return site.Health{}, err
 	}
 	if s.read != s.write {
-		if err := s.addRead(ctx, &all); err != nil {
+		if err := s.addRead(ctx, &all, write); err != nil {
 			return site.Health{}, err
 		}
 	}
@@ -54,10 +57,19 @@ type readSide struct {
 	links string // when it was there last
 }
 
-// addRead adds to h how the server is that is only read from. An error says that ctx
-// has ended.
-func (s *Store) addRead(ctx context.Context, h *site.Health) error {
-	of, err := s.ask(ctx, s.read)
+// addRead adds to h how the server is that is only read from; write is what the other
+// one told of itself. An error says that ctx has ended.
+func (s *Store) addRead(ctx context.Context, h *site.Health, write view) error {
+	of, read, err := s.ask(ctx, s.read)
+	if err == nil {
+		var missing string
+		if missing, err = s.lookAtCopy(ctx, write, read); err != nil {
+			err = s.read.judge(ctx, err)
+		}
+		if missing != "" && of.Synced {
+			of.Synced, of.Missing = false, s.read.where+": "+missing
+		}
+	}
 	if err != nil && ctx.Err() != nil {
 		return err
 	}
@@ -86,24 +98,25 @@ func (s *Store) addRead(ctx context.Context, h *site.Health) error {
 }
 
 // ask asks one server how it is.
-func (s *Store) ask(ctx context.Context, server *server) (h site.Health, err error) {
-	err = server.do(ctx, func(ctx context.Context, _ *redis.Client) (err error) {
-		h, err = s.healthOf(ctx, server)
+func (s *Store) ask(ctx context.Context, server *server) (h site.Health, v view, err error) {
+	err = server.do(ctx, func(ctx context.Context, c *redis.Client) error {
+		text, err := c.Info(ctx).Result()
+		if err != nil {
+			return err
+		}
+		v = viewOf(text)
+		h, err = s.healthOf(ctx, server, v, text)
 		return err
 	})
 	if h.Missing != "" {
 		h.Missing = server.where + ": " + h.Missing
 	}
-	return h, err
+	return h, v, err
 }
 
-// healthOf asks one server.
-func (s *Store) healthOf(ctx context.Context, server *server) (site.Health, error) {
-	text, err := server.client.Info(ctx).Result()
-	if err != nil {
-		return site.Health{}, err
-	}
-	i := parseInfo(text)
+// healthOf asks one server for what it has not told in INFO.
+func (s *Store) healthOf(ctx context.Context, server *server, v view, text string) (site.Health, error) {
+	i, links := v.info, v.links
 	if server == s.write && i.replica() {
 		return site.Health{}, isReplica(i)
 	}
@@ -116,7 +129,6 @@ func (s *Store) healthOf(ctx context.Context, server *server) (site.Health, erro
 	if err != nil {
 		return site.Health{}, err
 	}
-	links := linksOf(text)
 	h := site.Health{Incarnation: i["run_id"]}
 	parts := []string{"full=" + i["sync_full"] + " partial=" + i["sync_partial_ok"], in, out}
 	if server == s.write {

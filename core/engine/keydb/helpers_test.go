@@ -70,7 +70,7 @@ func runStore(tb testing.TB, s *keydb.Store) <-chan string {
 			case woken <- name:
 			default:
 			}
-		})
+		}, func(string, []byte) {})
 		if err != nil {
 			tb.Errorf("Run: %v", err)
 		}
@@ -144,7 +144,7 @@ func load(tb testing.TB, s *keydb.Store, room string) []state.Cell {
 		tb.Fatalf("Load: %v", err)
 	}
 	slices.SortFunc(cells, func(a, b state.Cell) int {
-		return cmp.Or(a.Stamp.Compare(b.Stamp), strings.Compare(a.Field, b.Field))
+		return cmp.Or(a.Stamp.Compare(b.Stamp), strings.Compare(a.Field+" "+a.Key, b.Field+" "+b.Key))
 	})
 	return cells
 }

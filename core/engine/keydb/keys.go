@@ -7,10 +7,13 @@ import (
 )
 
 const (
-	logPrefix = "gp:log:"
+	logPrefix  = "gp:log:"
+	gridPrefix = "gp:grid:"
+	livePrefix = "gp:live:" // of channels
 
 	itemSep   = "\x1f" // between a list's name and an item's number
 	memberSep = "\x1e" // between a field's name and a member's key
+	tileSep   = "\x1d" // between a board's name and that of a tile
 )
 
 func logKey(site string) string  { return logPrefix + site }
@@ -20,6 +23,15 @@ func siteKey(site string) string { return "gp:site:" + site }
 func stateKey(site, room, feature string) string {
 	return "gp:state:" + site + ":" + room + ":" + escapeFeature.Replace(feature)
 }
+
+// gridKey returns the key of a tile of a feature's board in a room. A feature has one
+// board at most.
+func gridKey(site, room, feature, tile string) string {
+	return gridPrefix + site + ":" + room + ":" + escapeFeature.Replace(feature) + ":" + tile
+}
+
+// liveChannel returns the channel of a site's signals.
+func liveChannel(site string) string { return livePrefix + site }
 
 var escapeFeature = strings.NewReplacer("%", "%25", ":", "%3A")
 

@@ -24,7 +24,7 @@ func (s *server) open(ctx context.Context) error {
 	case err == nil:
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.why = nil
+		s.why, s.met = nil, true
 		s.metrics.back()
 		return nil
 	case ctx.Err() != nil:
@@ -36,7 +36,11 @@ func (s *server) open(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.why = err
 	s.wait()
-	s.log.Warn("the store's server is not there yet", slog.String("err", reason(err)))
+	level := slog.LevelWarn
+	if s.cfg.Hosted { // it is started later
+		level = slog.LevelDebug
+	}
+	s.log.LogAttrs(ctx, level, "the store's server is not there yet", slog.String("err", reason(err)))
 	return nil
 }
 
@@ -65,7 +69,10 @@ func (s *Store) probeRead(ctx context.Context) error {
 	if _, err := s.read.inspect(ctx); err != nil {
 		return err
 	}
-	return s.read.tryRead(ctx, s.cfg.Site)
+	if err := s.read.tryRead(ctx, s.cfg.Site); err != nil {
+		return err
+	}
+	return s.proveCopy(ctx)
 }
 
 // inspect returns the server's INFO, unless that says that it cannot be used.
@@ -90,7 +97,7 @@ func (s *server) inspect(ctx context.Context) (info, error) {
 // script, as a write does.
 func (s *server) tryWrite(ctx context.Context, site string) error {
 	stream := "gp:probe:" + site // shared by all who probe: each removes it
-	hash := stream + ":hash"
+	hash, tile := stream+":hash", stream+":tile"
 	return faulty(pipeline(ctx, s.client, func(p redis.Pipeliner) {
 		p.XAdd(ctx, &redis.XAddArgs{Stream: stream, MaxLen: 1, Approx: true, Values: []string{"p", "1"}})
 		p.Do(ctx, "EXISTS", stream)
@@ -100,11 +107,15 @@ func (s *server) tryWrite(ctx context.Context, site string) error {
 		p.Do(ctx, "HSETNX", hash, "n", "1")
 		p.Do(ctx, "HSET", hash, "f", "1")
 		p.Do(ctx, "HMGET", hash, "f")
+		p.Do(ctx, "HEXISTS", hash, "f")
 		p.Do(ctx, "HDEL", hash, "f")
+		p.Do(ctx, "SETRANGE", tile, 8, "x")
+		p.Do(ctx, "GETRANGE", tile, 0, 8)
+		p.Do(ctx, "STRLEN", tile)
 		p.Do(ctx, "TIME")
 		p.Do(ctx, "EVAL", probeScript, "1", stream)
 		p.Do(ctx, "EVALSHA", strings.Repeat("0", 40), "0") // NOSCRIPT: it may
-		p.Do(ctx, "DEL", stream, hash)
+		p.Do(ctx, "DEL", stream, hash, tile)
 	}))
 }
 
@@ -120,6 +131,7 @@ func (s *server) tryRead(ctx context.Context, site string) error {
 		p.XRangeN(ctx, logKey(site), "(0-0", "+", 1)
 		p.XRevRangeN(ctx, logKey(site), "+", "-", 1)
 		p.HGetAll(ctx, siteKey(site))
+		p.Get(ctx, gridKey(site, "", "", ""))
 		p.Scan(ctx, 0, "gp:none", 1)
 	}))
 }
@@ -147,6 +159,9 @@ func faulty(err error) error {
 		return err
 	}
 	if why := unusable(err); why != "" {
+		return fault(why)
+	}
+	if why := stranger(err); why != "" {
 		return fault(why)
 	}
 	return err

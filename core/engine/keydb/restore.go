@@ -29,6 +29,7 @@ func (s *Store) Restore(ctx context.Context, r site.Restore) (site.Written, erro
 func (s *Store) restoreCall(r site.Restore) (keys []string, args []any, err error) {
 	entry := engine.Entry{Binary: r.Binary, Events: r.Events, Restores: true, Cells: make([]state.Cell, len(r.Cells))}
 	h := hashes{site: s.cfg.Site, byName: map[[2]string]*hash{}}
+	t := tiles{hashes: &h}
 	names := map[string]bool{}
 	for i := range r.Cells {
 		c := &r.Cells[i]
@@ -50,8 +51,14 @@ func (s *Store) restoreCall(r site.Restore) (keys []string, args []any, err erro
 			kind, field = "d", memberField(c)
 		case c.Kind == plugins.Presence:
 			kind, field = "p", memberField(c)
+		case c.Kind == plugins.Grid:
+			if err := t.add(c); err != nil {
+				return nil, nil, fmt.Errorf("%w: %w", engine.ErrRefused, err)
+			}
+			names[c.Feature] = true
+			continue
 		default:
-			continue // only in the log
+			return nil, nil, fmt.Errorf("%w: restore a cell of kind %d", engine.ErrRefused, c.Kind)
 		}
 		names[c.Feature] = true
 		h.of(c).add(kind, field, stampText(c.Stamp), c.Value)
@@ -61,6 +68,8 @@ func (s *Store) restoreCall(r site.Restore) (keys []string, args []any, err erro
 		return nil, nil, fmt.Errorf("%w: %w", engine.ErrRefused, err)
 	}
 	head := []any{r.After.String(), s.cfg.LogEntries, plugins.MaxListSize, encoded}
-	keys, args = h.call(append(head, featureArgs(slices.Sorted(maps.Keys(names)))...)...)
+	head = append(head, featureArgs(slices.Sorted(maps.Keys(names)))...)
+	keys, args = h.call(append(head, len(h.order))...)
+	keys, args = t.call(keys, args, true)
 	return keys, args, nil
 }

@@ -3,9 +3,11 @@
 --
 -- KEYS: as in write.lua.
 -- ARGV: the highest id the writer has merged; the cap of the log; the cap of a list
---       that is not there; the entry; a count of features and their names; then for
---       each state hash a count of cells and those, each with kind (r, x, p, d, c as
---       in write.lua, i for an item of a list), field, stamp and value.
+--       that is not there; the entry; a count of features and their names; a count of
+--       state hashes; then for each a count of cells and those, each with kind (r, x,
+--       p, d, c as in write.lua, i for an item of a list), field, stamp and value; then
+--       tiles as in write.lua, with pieces of one cell each: its place, colour, and the
+--       two parts of its id.
 -- Returns {'taken', id, previous id} or {'full'}.
 --
 -- A cell that is there already is written again: an equal value is copied to the
@@ -20,7 +22,8 @@ follow(parseID(last))
 follow(parseID(after))
 
 local hashes = {}
-for k = 3, #KEYS do
+local count = tonumber(arg())
+for k = 3, 2 + count do
 	local key = KEYS[k]
 	local cells, names, asked = {}, {}, {}
 	for i = 1, tonumber(arg()) do
@@ -101,11 +104,26 @@ for k = 3, #KEYS do
 	if ours then hashes[#hashes + 1] = {key, fields, set} end
 end
 
+local tiles = readTiles(3 + count, 4, true)
 local id = nextID()
 if not id then return {'full'} end
 for from = 1, #features, 1000 do
 	redis.call('HSET', site, unpack(features, from, math.min(from + 999, #features)))
 end
 for _, hash in ipairs(hashes) do store(hash[1], hash[2], hash[3]) end
+for _, tile in ipairs(tiles) do
+	for _, cell in ipairs(tile.pieces) do
+		local packed = packCell(cell[3], cell[4], cell[2])
+		local there = redis.call('GETRANGE', tile.key, cell[1] * 9, cell[1] * 9 + 8)
+		local newer = false
+		if #there == 9 then
+			local high, low = struct.unpack('>I4I4', there)
+			local high2, low2 = struct.unpack('>I4I4', packed)
+			newer = high > high2 or high == high2 and low > low2
+		end
+		if not newer then redis.call('SETRANGE', tile.key, cell[1] * 9, packed) end
+	end
+	markTile(tile)
+end
 redis.call('XADD', log, 'MAXLEN', '~', cap, id, 'e', entry, 'p', last)
 return {'taken', id, last}

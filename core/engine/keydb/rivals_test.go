@@ -57,8 +57,8 @@ func TestStore_Health_sameServer(t *testing.T) {
 	for _, s := range stores {
 		waitHealth(t, s, "answer", synced)
 	}
-	if got := fields(); got != 2 {
-		t.Errorf("%d fields of servers, want the present one and the former one", got)
+	if got := fields(); got < 1 || got > 2 { // the former one's goes too when the restart took long
+		t.Errorf("%d fields of servers, want the present one, perhaps the former one, and not that of long ago", got)
 	}
 	for end := time.After(5 * time.Second); ; { // longer than a rival needs to be found
 		for _, s := range stores {

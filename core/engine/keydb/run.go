@@ -13,9 +13,9 @@ import (
 	"github.com/global-presence/presence/core/engine"
 )
 
-// Run keeps the wake-ups, tries servers that are away, and removes the members of
+// Run keeps the wake-ups, hears signals, tries servers that are away, and removes the members of
 // dead binaries, until ctx ends or Close is called.
-func (s *Store) Run(ctx context.Context, woken func(site string)) error {
+func (s *Store) Run(ctx context.Context, woken func(site string), signalled func(site string, payload []byte)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.ending.Do(func() { close(s.ended) })
@@ -27,6 +27,7 @@ func (s *Store) Run(ctx context.Context, woken func(site string)) error {
 	defer s.pages.wakes(nil)
 	wg.Go(func() { s.sweep(ctx) })
 	wg.Go(func() { s.keepSites(ctx, woken) })
+	wg.Go(func() { s.hearSignals(ctx, signalled) })
 	wg.Go(func() {
 		channel := s.keyspace(logPrefix)
 		s.subscribe(ctx, subscription{
@@ -138,8 +139,10 @@ var errSilent = errors.New("it does not answer its subscriber")
 // listen holds one subscription until it breaks. It returns since when it stood, zero
 // if it never did, and why it does no more.
 func (s *Store) listen(ctx context.Context, sub subscription) (began time.Time, err error) {
-	if err := s.allow(ctx); err != nil {
-		return began, err
+	if sub.classes != "" {
+		if err := s.allow(ctx); err != nil {
+			return began, err
+		}
 	}
 	ps := s.read.client.PSubscribe(ctx, sub.patterns...)
 	defer ps.Close()

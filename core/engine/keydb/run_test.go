@@ -110,7 +110,7 @@ func TestStore_Run_subscriptionForbidden(t *testing.T) {
 	s := open(t, keydb.Config{URL: "redis://deaf:pw@" + server.Addr(), Logger: log.logger(), Retry: time.Millisecond, RetryMax: 2 * time.Millisecond})
 	runStore(t, s)
 	wait(t, "word of it", func() string {
-		if log.count("refuses a subscription") == 0 {
+		if log.count("refuses a subscription") < 2 {
 			return log.String()
 		}
 		return ""
@@ -121,8 +121,8 @@ func TestStore_Run_subscriptionForbidden(t *testing.T) {
 			t.Errorf("Health = %+v, want all but notifications", h)
 		}
 	}
-	if n := log.count("level=WARN"); n != 1 || log.count("no permissions to access") != 1 {
-		t.Errorf("log = %s, want one line that says what is missing", &log)
+	if n := log.count("level=WARN"); n != 2 || log.count("no permissions to access") != 2 || log.count("pointers and reactions") != 1 {
+		t.Errorf("log = %s, want one line each for wake-ups and signals that says what is missing", &log)
 	}
 }
 
@@ -261,7 +261,7 @@ func TestStore_Write_serverBecomesAReplica(t *testing.T) {
 func TestStore_Close(t *testing.T) {
 	s, _ := openRedis(t)
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(context.Background(), func(string) {}) }()
+	go func() { ended <- s.Run(context.Background(), func(string) {}, func(string, []byte) {}) }()
 	write(t, s, set("a", "1"))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

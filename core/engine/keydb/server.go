@@ -39,6 +39,7 @@ type server struct {
 	pause   time.Duration // how long the next pause is
 	probing bool          // somebody tries it
 	kept    bool          // keep does, so that nobody else has to wait for it
+	met     bool          // it was there at some time
 }
 
 // errUntried is why a server is not used before it was probed.
@@ -169,7 +170,7 @@ func (s *server) attempt(ctx context.Context, keeper bool) error {
 	s.probing = false
 	switch {
 	case err == nil:
-		s.why, s.pause = nil, s.cfg.Retry
+		s.why, s.pause, s.met = nil, s.cfg.Retry, true
 		s.metrics.back()
 		s.log.Info("connected to the store's server")
 		return nil
@@ -189,14 +190,14 @@ func (s *server) try(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.DialTimeout+s.cfg.Timeout)
 	defer cancel()
 	err := s.probe(ctx)
-	if err != nil && timedOut(err) && s.client.Options().TLSConfig != nil {
-		return errHandshake
+	if s.secure() || !s.wasMet() { // one that was met without TLS hangs up when it ends
+		err = hint(err, s.secure())
 	}
 	return err
 }
 
-// errHandshake is what a server that speaks no TLS looks like: it waits for more.
-var errHandshake = errors.New("it did not answer in time: if it speaks no TLS, use redis://")
+// secure reports whether the server is spoken to in TLS.
+func (s *server) secure() bool { return s.client.Options().TLSConfig != nil }
 
 // keep tries the server while it is away, until ctx ends, so that it is back before
 // somebody asks for it.
@@ -215,6 +216,13 @@ func (s *server) keep(ctx context.Context) {
 		case <-again:
 		}
 	}
+}
+
+// wasMet reports whether the server was there at some time.
+func (s *server) wasMet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.met
 }
 
 func (s *server) keeping(is bool) {

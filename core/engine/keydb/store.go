@@ -26,6 +26,7 @@ type Store struct {
 	eviction eviction
 	rivals   rivals
 	readSide readSide
+	copying  copying
 	beats    beats
 	strange  strange
 	pages    pages

@@ -102,6 +102,10 @@ func (s *Store) sweepOnce(ctx context.Context, c *redis.Client) error {
 	return nil
 }
 
+// binaryField begins the names of the fields of a site's hash that say when a binary of
+// the site last beat.
+const binaryField = "binary:"
+
 // binaries returns the binaries of the own site that have beaten since limit, and the
 // fields of the others in the site's hash.
 func (s *Store) binaries(ctx context.Context, c *redis.Client, limit time.Time) (alive map[string]bool, dead map[string]string, err error) {
@@ -111,7 +115,7 @@ func (s *Store) binaries(ctx context.Context, c *redis.Client, limit time.Time) 
 	}
 	alive, dead = map[string]bool{}, map[string]string{}
 	for field, value := range fields {
-		name, ok := strings.CutPrefix(field, "binary:")
+		name, ok := strings.CutPrefix(field, binaryField)
 		if !ok {
 			continue
 		}

@@ -202,7 +202,7 @@ func TestStore_Watch_endsWithRun(t *testing.T) {
 	s, _ := openRedis(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
-	go func() { ran <- s.Run(ctx, func(string) {}) }()
+	go func() { ran <- s.Run(ctx, func(string) {}, func(string, []byte) {}) }()
 	ended := make(chan error, 1)
 	told := make(chan struct{}, 8)
 	go func() {

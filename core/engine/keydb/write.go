@@ -19,7 +19,7 @@ import (
 
 // Write makes a batch the next entry of the log, as site.Store says, in one script.
 //
-// Its id is also greater than the stamps of the cells that it replaces, which only
+// Its id is also greater than the stamps of the cells that it replaces, boards left out, which only
 // matters when the log was rolled back further than they were, and than those of
 // entries that were removed from the log. A write that touches a key which holds
 // something else than state, or state that nobody can read, is refused.
@@ -159,6 +159,7 @@ func (s *Store) writeCall(w site.Write) (keys []string, args []any, err error) {
 	for i := range w.Totals {
 		totals[w.Totals[i].Address()] = &w.Totals[i]
 	}
+	t := tiles{hashes: &h}
 	counters := 0
 	for i := range w.Changes {
 		change := &w.Changes[i]
@@ -182,6 +183,10 @@ func (s *Store) writeCall(w site.Write) (keys []string, args []any, err error) {
 			h.of(c).add("c", c.Field, i, counters, change.Delta, stamp, total)
 		case c.Kind == plugins.List:
 			h.of(c).add("l", c.Field, i, change.Cap, c.Value)
+		case c.Kind == plugins.Grid:
+			if err := t.add(c); err != nil {
+				return nil, nil, fmt.Errorf("%w: %w", engine.ErrRefused, err)
+			}
 		}
 	}
 	encoded, err := entry.Encode()
@@ -196,7 +201,9 @@ func (s *Store) writeCall(w site.Write) (keys []string, args []any, err error) {
 		}
 	}
 	head := []any{w.Last.String(), w.After.String(), s.cfg.LogEntries, s.cfg.LogAge.Milliseconds(), encoded, w.Binary, region, version}
-	keys, args = h.call(append(head, featureArgs(s.features.due(s.cfg.Site, w.Batch))...)...)
+	head = append(head, featureArgs(s.features.due(s.cfg.Site, w.Batch))...)
+	keys, args = h.call(append(head, len(h.order))...)
+	keys, args = t.call(keys, args, false)
 	return keys, args, nil
 }
 

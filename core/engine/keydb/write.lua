@@ -1,10 +1,10 @@
 -- Makes a batch the next entry of a log and takes its changes into the state.
 --
--- KEYS: the log, the site's hash, then one state hash after the other.
+-- KEYS: the log, the site's hash, then one state hash after the other, then tiles.
 -- ARGV: what the writer knows to be the last id; the highest id it has merged; the
 --       cap of the log; the milliseconds that a beat leaves in it; the entry; the binary, and its region and version where the
---       entry is a beat (else empty); a count of features and their names; then for
---       each state hash a count of changes and those:
+--       entry is a beat (else empty); a count of features and their names; a count of
+--       state hashes; then for each of them a count of changes and those:
 --         r field index value             a register
 --         x field index                   its removal
 --         p field index value             a member
@@ -12,6 +12,9 @@
 --         c field index place delta stamp total   a counter: its place among the
 --                                         counters, and the newest that the writer knows
 --         l field index cap value         an item for a list
+--       then a count of tiles of boards, whose keys are the last, and for each the place
+--       of its state hash among the keys, the field there, a count of runs, and those:
+--       first cell, length, colour.
 -- Returns {'taken', id, previous id, totals...}, {'lost', last id} or {'full'}.
 --
 -- Everything is read first, so that a key of a wrong type stops the script while
@@ -28,7 +31,8 @@ follow(parseID(after))
 
 local sizes = {r = 4, x = 3, p = 4, d = 2, c = 7, l = 5}
 local hashes = {}
-for k = 3, #KEYS do
+local count = tonumber(arg())
+for k = 3, 2 + count do
 	local fields, changes, asked = {}, {}, {}
 	for _ = 1, tonumber(arg()) do
 		local change = {}
@@ -54,6 +58,7 @@ for k = 3, #KEYS do
 	hashes[#hashes + 1] = {KEYS[k], changes, there}
 end
 
+local tiles = readTiles(3 + count, 3)
 local id = nextID()
 if not id then return {'full'} end
 
@@ -117,6 +122,13 @@ for from = 1, #features, 1000 do
 	redis.call('HSET', site, unpack(features, from, math.min(from + 999, #features)))
 end
 for _, hash in ipairs(hashes) do store(hash[1], hash[2], hash[3]) end
+local at = parseID(id)
+for _, tile in ipairs(tiles) do
+	for _, run in ipairs(tile.pieces) do
+		redis.call('SETRANGE', tile.key, run[1] * 9, string.rep(packCell(tonumber(at[1]), tonumber(at[2]), run[3]), run[2]))
+	end
+	markTile(tile)
+end
 if #totals > 0 then
 	redis.call('XADD', log, 'MAXLEN', '~', cap, id, 'e', entry, 'p', last, 't', table.concat(totals, ' '))
 else

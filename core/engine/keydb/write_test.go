@@ -69,10 +69,11 @@ func TestStore_Write_takesTheLeastID(t *testing.T) {
 	}{
 		{"AfterTheLast", state.ID{MS: far, Seq: 3}, state.ID{}, state.ID{MS: far, Seq: 4}},
 		{"AfterWhatWasMerged", state.ID{MS: far, Seq: 3}, state.ID{MS: far + 1, Seq: 9}, state.ID{MS: far + 1, Seq: 10}},
-		{"BeyondDoubles", state.ID{MS: far}, state.ID{MS: 1<<53 + 1, Seq: 1<<53 + 1}, state.ID{MS: 1<<53 + 1, Seq: 1<<53 + 2}},
+		{"BeyondDoubles", state.ID{MS: far}, state.ID{MS: 1<<53 + 1, Seq: 1<<53 + 1}, state.ID{MS: 1<<53 + 2}},
 		{"LongerIsLater", state.ID{MS: far, Seq: 10}, state.ID{MS: far, Seq: 9}, state.ID{MS: far, Seq: 11}},
 		{"LastNumber", state.ID{MS: far, Seq: math.MaxInt64}, state.ID{}, state.ID{MS: far + 1}},
-		{"NextToLastNumber", state.ID{MS: far, Seq: math.MaxInt64 - 1}, state.ID{}, state.ID{MS: far, Seq: math.MaxInt64}},
+		{"LastThatFitsATile", state.ID{MS: far, Seq: state.MaxSeq}, state.ID{}, state.ID{MS: far + 1}},
+		{"NextToLastNumber", state.ID{MS: far, Seq: state.MaxSeq - 1}, state.ID{}, state.ID{MS: far, Seq: state.MaxSeq}},
 	}
 	s, server := openRedis(t)
 	for _, tt := range tests {

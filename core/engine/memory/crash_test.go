@@ -92,7 +92,7 @@ func crashBatch(w int, event string) engine.Batch {
 		return state.Cell{Room: "home", Feature: "demo", Field: field, Kind: kind, Value: value}
 	}
 	return engine.Batch{Binary: "child", Events: []string{event}, Changes: []engine.Change{
-		{Cell: cell(plugins.Volatile, "moved", event)},
+		{Cell: state.Leave("home", event)},
 		engine.Add("home", "demo", fmt.Sprint("by", w), 1),
 		{Cell: cell(plugins.Register, fmt.Sprint("last", w), event)},
 		{Cell: cell(plugins.List, "latest", event), Cap: crashKeep},

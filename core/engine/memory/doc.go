@@ -4,17 +4,17 @@
 //
 // # What the file keeps
 //
-// Registers, counters and lists, the log entries that hold any of them, entries
+// Registers, counters, lists and boards, the log entries that hold any of them, entries
 // of nothing but event ids, and the secret. Each write is one transaction, synced to the
 // disk before Append returns: killing the process loses nothing that was
 // acknowledged, and neither does losing power on a disk that keeps its word.
 // Memory follows the file, never the other way round.
 //
-// Members, volatile values and beats live in memory alone, since they mean
+// Members and beats live in memory alone, since they mean
 // nothing after the process: an entry with nothing else in it writes nothing to
 // the disk, so an idle server leaves it alone. No entry mixes batches that the file
-// has to hold with batches that it has not: a moving cursor has no sync of its own
-// and waits at most for the write in flight. After a restart nobody is present, and
+// has to hold with batches that it has not: somebody who joins waits for no disk
+// but that of the write in flight. After a restart nobody is present, and
 // Tail no longer has those entries.
 //
 // # When the disk fails

@@ -29,8 +29,8 @@ type Config struct {
 	// Default "": nowhere.
 	File string
 
-	// LogEntries is how many entries the log holds before the oldest goes.
-	// Default 32,768.
+	// LogEntries is how many entries the log holds before the oldest goes. A board's
+	// past is read from it. Default 262,144.
 	LogEntries int
 
 	// LogBytes is how many bytes the entries of the log may take in memory, about,
@@ -61,6 +61,8 @@ type Engine struct {
 	file      *file // nil without a file
 	secret    []byte
 
+	followers engine.Followers
+
 	started, running atomic.Bool
 	ended            chan struct{} // closed when Run ends
 
@@ -88,7 +90,7 @@ func Open(cfg Config) (*Engine, error) {
 		cfg.Site = "dev"
 	}
 	if cfg.LogEntries == 0 {
-		cfg.LogEntries = 1 << 15
+		cfg.LogEntries = 1 << 18
 	}
 	if cfg.LogBytes == 0 {
 		cfg.LogBytes = 64 << 20
@@ -151,6 +153,9 @@ func (e *Engine) load() error {
 		e.state.restore(c)
 	}
 	e.state.sortLists()
+	for at, row := range kept.rows {
+		e.state.setTileRow(at, row)
+	}
 	for _, entry := range kept.entries {
 		e.stale = append(e.stale, e.ring.push(slot{entry: entry, size: entrySize(entry), filed: true})...)
 	}
@@ -227,6 +232,23 @@ func (e *Engine) Append(ctx context.Context, b engine.Batch) (state.ID, error) {
 	return e.committer.Append(ctx, b)
 }
 
+// Signal hands cells to those who follow Signals in this process. It works without Run.
+func (e *Engine) Signal(ctx context.Context, cells []state.Cell) error {
+	if err := engine.CheckSignals(cells); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e.followers.Send(e.cfg.Site, cells)
+	return nil
+}
+
+// Signals is as engine.Engine says.
+func (e *Engine) Signals(ctx context.Context, deliver func(site string, cells []state.Cell)) error {
+	return e.followers.Follow(ctx, deliver)
+}
+
 // Load returns a copy of what the state holds of room.
 func (e *Engine) Load(ctx context.Context, room string) ([]state.Cell, engine.Positions, error) {
 	if ctx.Err() != nil {
@@ -234,5 +256,5 @@ func (e *Engine) Load(ctx context.Context, room string) ([]state.Cell, engine.Po
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	return e.state.cells(room), engine.Positions{e.cfg.Site: e.last}, nil
+	return e.state.cells(room, e.cfg.Site), engine.Positions{e.cfg.Site: e.last}, nil
 }

@@ -44,7 +44,7 @@ func count(event string) engine.Batch {
 // mark is a batch that has no business on a disk.
 func mark() engine.Batch {
 	return engine.Batch{Binary: "b1", Events: []string{"moved"}, Beat: &engine.Beat{Region: "lhr"}, Changes: []engine.Change{
-		{Cell: state.Cell{Room: "home", Feature: "demo", Field: "cursor", Kind: plugins.Volatile, Value: "1,2"}},
+		{Cell: state.Leave("home", "moved")},
 		{Cell: state.Cell{Room: "home", Feature: state.People, Key: "tab", Kind: plugins.Presence, Value: "ann"}},
 	}}
 }

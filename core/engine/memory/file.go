@@ -15,6 +15,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/global-presence/presence/core/state"
+	"github.com/global-presence/presence/plugins"
 )
 
 // format is the version of the file that this package writes and reads:
@@ -23,6 +24,8 @@ import (
 //	       trimmed (highest id dropped from the log)
 //	log    id, 16 bytes big endian → JSON of savedEntry
 //	state  room, feature, field, key, joined by NUL → JSON of savedCell
+//	tiles  room, feature, field, tile, row of the tile (one byte), joined by NUL →
+//	       the row as state.TileCell has it; only where there are boards
 const format = 1
 
 var (
@@ -120,9 +123,12 @@ func (f *file) write(p *plan, stale []state.ID, trimmed state.ID) error {
 		if err := f.writeEntry(tx, p); err != nil {
 			return err
 		}
+		if err := writeRows(tx, p.rows); err != nil {
+			return err
+		}
 		cells := tx.Bucket(stateBucket)
 		for _, c := range p.entry.Cells {
-			if !state.Durable(c.Kind) {
+			if !state.Durable(c.Kind) || c.Kind == plugins.Grid {
 				continue
 			}
 			b, err := encodeCell(c)

@@ -281,7 +281,7 @@ func TestEngine_Append_leavesTheDiskAlone(t *testing.T) {
 		}
 	}
 	if !bytes.Equal(before, read()) {
-		t.Error("beats, members and volatile values changed the file")
+		t.Error("beats and members changed the file")
 	}
 	both := mark()
 	both.Changes = append(both.Changes, count("").Changes...)
@@ -325,7 +325,7 @@ func TestEngine_Close(t *testing.T) {
 			t.Errorf("Close = %v", err)
 		}
 	}
-	for name, b := range map[string]engine.Batch{"durable": count("e"), "volatile": mark()} {
+	for name, b := range map[string]engine.Batch{"durable": count("e"), "member": mark()} {
 		if _, err := e.Append(t.Context(), b); !errors.Is(err, engine.ErrUnavailable) {
 			t.Errorf("Append of a %s batch after Close = %v, want ErrUnavailable", name, err)
 		}

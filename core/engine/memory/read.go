@@ -17,7 +17,8 @@ import (
 // kept is all that a file holds.
 type kept struct {
 	secret        []byte
-	cells         []state.Cell   // in no order
+	cells         []state.Cell // in no order
+	rows          map[tileRow][]byte
 	entries       []engine.Entry // in the order of their ids
 	last, trimmed state.ID
 
@@ -51,6 +52,9 @@ func (f *file) read(site string) (*kept, error) {
 			return fmt.Errorf("it is damaged: %w", err)
 		}
 		if err := k.readState(tx.Bucket(stateBucket), site); err != nil {
+			return fmt.Errorf("it is damaged: %w", err)
+		}
+		if err := k.readTiles(tx.Bucket(tileBucket)); err != nil {
 			return fmt.Errorf("it is damaged: %w", err)
 		}
 		return nil

@@ -17,14 +17,15 @@ type site struct {
 type room struct {
 	single map[state.Address]state.Cell   // registers, counters and members
 	lists  map[state.Address][]state.Cell // items, oldest first, by an address without a key
+	tiles  map[state.Address]*[state.TileSide * rowSize]byte
 }
 
 func newSite() site {
 	return site{rooms: map[string]*room{}}
 }
 
-// cells returns a copy of what a room holds, in no order.
-func (s *site) cells(name string) []state.Cell {
+// cells returns a copy of what a room holds, in no order; own is the site's name.
+func (s *site) cells(name, own string) []state.Cell {
 	r := s.rooms[name]
 	if r == nil {
 		return nil
@@ -40,7 +41,7 @@ func (s *site) cells(name string) []state.Cell {
 	for _, items := range r.lists {
 		cells = append(cells, items...)
 	}
-	return cells
+	return append(cells, r.tileCells(own)...)
 }
 
 // total returns the counter at a, 0 if there is none.
@@ -105,7 +106,7 @@ func (s *site) remove(a state.Address) {
 		return
 	}
 	delete(r.single, a)
-	if len(r.single) == 0 && len(r.lists) == 0 {
+	if len(r.single) == 0 && len(r.lists) == 0 && len(r.tiles) == 0 {
 		delete(s.rooms, a.Room)
 	}
 }
@@ -113,7 +114,10 @@ func (s *site) remove(a state.Address) {
 func (s *site) room(name string) *room {
 	r := s.rooms[name]
 	if r == nil {
-		r = &room{single: map[state.Address]state.Cell{}, lists: map[state.Address][]state.Cell{}}
+		r = &room{
+			single: map[state.Address]state.Cell{}, lists: map[state.Address][]state.Cell{},
+			tiles: map[state.Address]*[state.TileSide * rowSize]byte{},
+		}
 		s.rooms[name] = r
 	}
 	return r

@@ -46,6 +46,31 @@ func (e *Engine) Tail(ctx context.Context, from engine.Positions, deliver func([
 	}
 }
 
+// Past delivers what the log holds by now.
+func (e *Engine) Past(ctx context.Context, from engine.Positions, deliver func([]engine.Delivery) error) error {
+	pos, known := from[e.cfg.Site]
+	if !known {
+		return nil
+	}
+	e.mu.RLock()
+	next, missed, end := e.ring.after(pos), pos.Compare(e.ring.trimmed) < 0, e.ring.first+uint64(e.ring.n)
+	e.mu.RUnlock()
+	for next < end {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		out, after, _ := e.ahead(next, missed)
+		if len(out) == 0 {
+			return nil
+		}
+		next, missed = after, false
+		if err := deliver(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ahead returns what the log has from number next on, the number that follows,
 // and a channel that is closed when there is more.
 func (e *Engine) ahead(next uint64, missed bool) (out []engine.Delivery, after uint64, grown <-chan struct{}) {

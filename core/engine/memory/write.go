@@ -23,6 +23,7 @@ type plan struct {
 	entry   engine.Entry
 	durable bool // the file is to hold it
 	lists   map[state.Address]*listPlan
+	rows    map[tileRow][]byte // of boards, as they will be
 }
 
 // listPlan is what becomes of one list: pushed is added, then the drop oldest of
@@ -93,6 +94,8 @@ func (e *Engine) plan(b engine.Batch) *plan {
 		case plugins.List:
 			c.Key = c.Stamp.Key()
 			p.push(&e.state, c, change.Cap)
+		case plugins.Grid:
+			p.paint(&e.state, c)
 		}
 		p.entry.Cells[i] = c
 	}
@@ -137,8 +140,7 @@ func (e *Engine) apply(p *plan) {
 	for i := range p.entry.Cells {
 		c := &p.entry.Cells[i]
 		switch c.Kind {
-		case plugins.Volatile: // only in the log
-		case plugins.List: // below
+		case plugins.List, plugins.Grid: // below
 		default:
 			e.state.set(*c)
 		}
@@ -147,6 +149,9 @@ func (e *Engine) apply(p *plan) {
 		old, fresh := l.dropped()
 		clear(old) // nobody reads them again; lets their values go
 		e.state.setList(a, append(l.items[len(old):], l.pushed[len(fresh):]...))
+	}
+	for at, row := range p.rows {
+		e.state.setTileRow(at, row)
 	}
 	e.stale = append(e.stale, e.ring.push(s)...)
 	e.last = p.entry.ID

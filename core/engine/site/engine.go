@@ -27,7 +27,9 @@ type Engine struct {
 	wakes     *wakes
 	binary    atomic.Pointer[string] // who writes here, for entries that restore
 
-	called           atomic.Bool // another site's store was resynced: what it lost of ours is to be put back
+	called    atomic.Bool // another site's store was resynced: what it lost of ours is to be put back
+	followers engine.Followers
+
 	started, running atomic.Bool
 	ended            chan struct{} // closed when Run ends
 
@@ -81,7 +83,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		err error
 	)
 	wg.Go(func() {
-		if err = e.store.Run(behind, e.wakes.woken); err != nil {
+		if err = e.store.Run(behind, e.wakes.woken, e.signalled); err != nil {
 			err = fmt.Errorf("run store of site %q: %w", e.cfg.Site, err)
 		}
 	})

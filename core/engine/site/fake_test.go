@@ -25,13 +25,27 @@ type script struct {
 	restores []site.Restore
 	lose     int // how many writes find the log shorter than they know
 	woken    func(string)
+
+	signalled func(string, []byte)
 }
 
 func newScript() *script {
 	return &script{health: site.Health{Synced: true, Incarnation: "1", Links: "a", Notifies: true}}
 }
 
-func (s *script) Run(ctx context.Context, woken func(string)) error {
+func (s *script) Signal(_ context.Context, payload []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down == nil && s.signalled != nil {
+		s.signalled("lhr", payload)
+	}
+	return s.down
+}
+
+func (s *script) Run(ctx context.Context, woken func(string), signalled func(string, []byte)) error {
+	s.mu.Lock()
+	s.signalled = signalled
+	s.mu.Unlock()
 	s.mu.Lock()
 	s.woken = woken
 	s.mu.Unlock()

@@ -25,6 +25,10 @@ const margin = 2 * time.Minute
 // sites' stores may settle later than this one.
 const afterwards = 30 * time.Second
 
+// waitTold is how long a store may take to be synced before the log tells that writes
+// wait for it: a restart takes about as long.
+const waitTold = 4 * time.Second
+
 // answerEvery is how often at most the calls of other sites are answered.
 const answerEvery = 2 * time.Second
 
@@ -75,6 +79,7 @@ type guardian struct {
 	asked    bool        // known is set
 	admitted string      // the incarnation that the gate was opened for, if any
 	waiting  time.Time   // since when the gate has been closed with the store there
+	waits    bool        // the log tells of that
 	healthy  time.Time   // when all links were last known to be up and unchanged
 	restarts bool        // the server was restarted: everything remembered is to be put back
 	due      []time.Time // when to put back again
@@ -199,12 +204,17 @@ func (e *Engine) tend(ctx context.Context, g *guardian, now time.Time) {
 // is open.
 func (e *Engine) admit(ctx context.Context, g *guardian, h Health, now time.Time) bool {
 	if g.waiting.IsZero() {
-		g.waiting = now
+		g.waiting, g.waits = now, false
 	}
 	waited := now.Sub(g.waiting)
 	// A server that was let in once holds its history for as long as it lives.
 	if !h.Synced && h.Incarnation != g.admitted && waited < e.cfg.SyncTimeout {
 		e.gate.set(fmt.Errorf("%w: store is not synced: %s", engine.ErrUnavailable, h.Missing))
+		if !g.waits && waited >= waitTold {
+			g.waits = true
+			e.log.LogAttrs(ctx, slog.LevelInfo, "waiting for the store to be synced before taking writes; the first region of all waits in vain",
+				slog.String("missing", h.Missing), slog.Duration("at_most", e.cfg.SyncTimeout))
+		}
 		return false
 	}
 	// What a restarted server lost comes back before anything is written after it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,8 +28,10 @@ func item(value string) engine.Change {
 	return engine.Change{Cell: state.Cell{Room: "home", Feature: "demo", Field: "words", Kind: plugins.List, Value: value}, Cap: 5}
 }
 
-func signal(value string) engine.Change {
-	return engine.Change{Cell: state.Cell{Room: "home", Feature: "demo", Field: "wave", Kind: plugins.Volatile, Value: value}}
+// paint is a patch of a board.
+func paint(colour uint8) engine.Change {
+	p := state.Patch{Colour: colour, By: "ann", Runs: []state.Run{{X: 3, Y: 4, N: 1}}}
+	return engine.Change{Cell: state.Cell{Room: "home", Feature: "demo", Field: "board", Kind: plugins.Grid, Value: p.Encode()}}
 }
 
 func add(delta int64) engine.Change { return engine.Add("home", "demo", "clicks", delta) }
@@ -66,7 +69,8 @@ func TestEngine_gate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript()
 		s.health.Synced, s.health.Missing = false, "link to syd is down"
-		e := run(t, s, site.Config{SyncTimeout: 5 * time.Second})
+		var log strings.Builder
+		e := run(t, s, site.Config{SyncTimeout: 5 * time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		wait(time.Second)
 		if err := e.Ready(); !errors.Is(err, engine.ErrUnavailable) || !strings.Contains(err.Error(), "link to syd is down") {
 			t.Errorf("Ready = %v while the store is not synced, want ErrUnavailable and why", err)
@@ -80,6 +84,9 @@ func TestEngine_gate(t *testing.T) {
 		wait(5 * time.Second)
 		if err := write(t, e, "e1", register("a", "1")); err != nil || e.Ready() != nil {
 			t.Errorf("Append = %v, Ready = %v after the sync timeout, want to go on", err, e.Ready())
+		}
+		if n := strings.Count(log.String(), `level=INFO msg="waiting for the store to be synced before taking writes`); n != 1 || !strings.Contains(log.String(), `missing="link to syd is down" at_most=5s`) {
+			t.Errorf("the log tells %d times that writes wait, want once and for how long:\n%s", n, &log)
 		}
 	})
 }
@@ -112,8 +119,8 @@ func TestEngine_restarted(t *testing.T) {
 		s := newScript()
 		e := run(t, s, site.Config{})
 		wait(20 * time.Second)
-		must(t, write(t, e, "e1", register("a", "1"), add(2), item("x"), signal("hey")))
-		must(t, write(t, e, "e2", register("a", "2")))
+		must(t, write(t, e, "e1", register("a", "1"), add(2), item("x"), paint(1)))
+		must(t, write(t, e, "e2", register("a", "2"), paint(2)))
 		s.took()
 		s.set(func(s *script) {
 			s.health = site.Health{Incarnation: "2", Missing: "loading", Links: "a"}
@@ -133,7 +140,7 @@ func TestEngine_restarted(t *testing.T) {
 		if calls[0] != "restore" {
 			t.Errorf("store was asked to %v, want to restore first", calls)
 		}
-		if diff := cmp.Diff([]string{"clicks=2", "a=2", "words=x", "e1", "e2"}, values(restores[:1])); diff != "" {
+		if diff := cmp.Diff([]string{"clicks=2", "board=1 ann 3,4,0", "a=2", "board=2 ann 3,4,0", "words=x", "e1", "e2"}, values(restores[:1])); diff != "" {
 			t.Errorf("restored (-want +got):\n%s", diff)
 		}
 		if after := restores[0].After; after.IsZero() {
@@ -325,6 +332,33 @@ func TestEngine_large(t *testing.T) {
 		}
 		if cells != 3000 || items != plugins.MaxListSize || events != 3000 {
 			t.Errorf("put back %d registers, %d items, %d events; want 3000, %d, 3000", cells, items, events, plugins.MaxListSize)
+		}
+	})
+}
+
+// Of an entry in which a cell was painted twice only the last paint is put back: the
+// state does not tell which of two with one stamp was first.
+func TestEngine_restored_paintedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScript()
+		e := run(t, s, site.Config{})
+		wait(20 * time.Second)
+		under := paint(1)
+		under.Cell.Value = state.Patch{Colour: 1, By: "ann", Runs: []state.Run{{X: 2, Y: 4, N: 3}}}.Encode()
+		must(t, write(t, e, "e1", under, paint(2)))
+		s.took()
+		s.set(func(s *script) {
+			s.health = site.Health{Incarnation: "2", Missing: "loading", Links: "a"}
+		})
+		wait(2 * time.Second)
+		s.set(func(s *script) { s.health = site.Health{Synced: true, Incarnation: "2", Links: "a"} })
+		wait(20 * time.Second)
+		_, restores := s.took()
+		if len(restores) == 0 {
+			t.Fatal("nothing was put back")
+		}
+		if diff := cmp.Diff([]string{"board=1 ann 2,4,0 4,4,0", "board=2 ann 3,4,0", "e1"}, values(restores[:1])); diff != "" {
+			t.Errorf("restored (-want +got):\n%s", diff)
 		}
 	})
 }

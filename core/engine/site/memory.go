@@ -53,9 +53,6 @@ func (m *memory) note(e engine.Entry, now time.Time) {
 	size := 0
 	var cells []state.Cell
 	for _, c := range e.Cells {
-		if c.Kind == plugins.Volatile {
-			continue
-		}
 		cells = append(cells, c)
 		size += cellSize(c)
 	}
@@ -76,7 +73,7 @@ func (m *memory) note(e engine.Entry, now time.Time) {
 	m.entries = slices.Insert(m.entries, at, memo{id: e.ID, binary: e.Binary, events: e.Events, cells: cells, size: size, noted: now})
 	m.bytes += size
 	for _, c := range cells {
-		if c.Kind == plugins.List {
+		if addsUp(c) {
 			continue
 		}
 		if old, ok := m.newest[c.Address()]; !ok || c.Stamp.Compare(old.Stamp) > 0 {
@@ -85,6 +82,10 @@ func (m *memory) note(e engine.Entry, now time.Time) {
 	}
 	m.forget(now)
 }
+
+// addsUp reports whether c does not replace others of its address: an item of a list, a
+// patch of a board.
+func addsUp(c state.Cell) bool { return c.Kind == plugins.List || c.Kind == plugins.Grid }
 
 // cellSize is about what a remembered cell takes: in its entry, and among the newest.
 func cellSize(c state.Cell) int {
@@ -105,7 +106,7 @@ func (m *memory) forget(now time.Time) {
 		}
 		m.bytes -= e.size
 		for _, c := range e.cells {
-			if c.Kind != plugins.List && m.newest[c.Address()].Stamp == c.Stamp {
+			if !addsUp(c) && m.newest[c.Address()].Stamp == c.Stamp {
 				delete(m.newest, c.Address())
 			}
 		}
@@ -156,9 +157,9 @@ func (m *memory) totals(changes []engine.Change) []state.Cell {
 }
 
 // overtaken reports whether something newer than a cell of since is known by now, which
-// is in the store already. Items of lists never are.
+// is in the store already. Items of lists and patches of boards never are.
 func (m *memory) overtaken(c state.Cell) bool {
-	if c.Kind == plugins.List {
+	if addsUp(c) {
 		return false
 	}
 	m.mu.Lock()
@@ -173,24 +174,76 @@ func (m *memory) overtaken(c state.Cell) bool {
 // members it returns only those that binary wrote: the others' are for them to put
 // back, or gone with them.
 func (m *memory) since(moment time.Time, binary string) (cells []state.Cell, events []string) {
+	for _, of := range m.noted(moment, binary, &events) {
+		cells = append(cells, onTop(of)...)
+	}
+	slices.SortFunc(cells, func(a, b state.Cell) int { return a.Stamp.Compare(b.Stamp) })
+	return byList(newestItems(cells)), events
+}
+
+// noted returns what since does, entry by entry.
+func (m *memory) noted(moment time.Time, binary string, events *[]string) (entries [][]state.Cell) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.entries {
 		if e.noted.Before(moment) {
 			continue
 		}
-		events = append(events, e.events...)
+		*events = append(*events, e.events...)
+		var of []state.Cell
 		for _, c := range e.cells {
 			if c.Kind == plugins.Presence && e.binary != binary {
 				continue
 			}
-			if c.Kind == plugins.List || m.newest[c.Address()].Stamp == c.Stamp {
-				cells = append(cells, c)
+			if addsUp(c) || m.newest[c.Address()].Stamp == c.Stamp {
+				of = append(of, c)
 			}
 		}
+		entries = append(entries, of)
 	}
-	slices.SortFunc(cells, func(a, b state.Cell) int { return a.Stamp.Compare(b.Stamp) })
-	return byList(newestItems(cells)), events
+	return entries
+}
+
+// onTop returns what is left of an entry's cells in the state: of a patch of a board
+// what no later patch of the entry paints over, since the state does not tell which of
+// them was first.
+func onTop(cells []state.Cell) []state.Cell {
+	patches := 0
+	for _, c := range cells {
+		if c.Kind == plugins.Grid {
+			patches++
+		}
+	}
+	if patches < 2 {
+		return cells
+	}
+	type place struct {
+		board state.Address
+		at    plugins.Point
+	}
+	over := map[place]bool{}
+	left := make([]state.Cell, 0, len(cells))
+	for _, c := range slices.Backward(cells) {
+		if c.Kind == plugins.Grid {
+			p, _ := state.ParsePatch(c.Value) // taken before
+			rest := state.Patch{Colour: p.Colour, By: p.By}
+			for _, r := range p.Runs {
+				for x := r.X; x < r.X+r.N; x++ {
+					if at := (place{c.Address(), plugins.Point{X: x, Y: r.Y}}); !over[at] {
+						over[at] = true
+						rest.Add(at.at, r.Before)
+					}
+				}
+			}
+			if len(rest.Runs) == 0 {
+				continue
+			}
+			c.Value = rest.Encode()
+		}
+		left = append(left, c)
+	}
+	slices.Reverse(left)
+	return left
 }
 
 // list names a list of the site.
@@ -239,17 +292,27 @@ func newestItems(cells []state.Cell) []state.Cell {
 // whole.
 const listsAtOnce = 16
 
+// paintedAtOnce is about how many cells of boards one write may put back, each of which
+// a store reads and writes.
+const paintedAtOnce = 4096
+
 // restores splits what is to be put back into writes of a size that a store takes
 // gladly.
 func restores(binary string, after state.ID, cells []state.Cell, events []string) []Restore {
 	const maxBytes = engine.MaxBatchSize / 4
 	var all []Restore
 	for len(cells) > 0 || len(events) > 0 {
-		n, size := 0, 0
+		n, size, painted := 0, 0, 0
 		lists := map[list]bool{}
 		for n < min(len(cells), engine.MaxBatchChanges/2) && size < maxBytes {
 			if l, in := listOf(cells[n]); in {
 				if lists[l] = true; len(lists) > listsAtOnce {
+					break
+				}
+			}
+			if cells[n].Kind == plugins.Grid {
+				patch, _ := state.ParsePatch(cells[n].Value) // taken before
+				if painted += patch.Cells(); painted > paintedAtOnce && n > 0 {
 					break
 				}
 			}

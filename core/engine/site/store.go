@@ -25,8 +25,13 @@ type Store interface {
 	// Run keeps what Woken needs until ctx ends and returns nil then. It calls
 	// woken with the name of a site whose log has grown, and with "" when any may
 	// have grown unseen, such as after a lost connection. A call may come late,
-	// be missing or be one too many. woken never blocks.
-	Run(ctx context.Context, woken func(site string)) error
+	// be missing or be one too many. signalled gets what Signal was given in any
+	// site, that of one caller in order; some may be lost. Neither blocks.
+	Run(ctx context.Context, woken func(site string), signalled func(site string, payload []byte)) error
+
+	// Signal hands payload to the Run of every store, this one's too, and keeps
+	// nothing of it.
+	Signal(ctx context.Context, payload []byte) error
 
 	// Write makes the batch the next entry of the site's log and takes its changes
 	// into the site's state, all of it or nothing.
@@ -82,7 +87,8 @@ type Restore struct {
 	After state.ID
 
 	// Cells are the newest of their addresses that the writer knows, of the own
-	// site; for a List, items in the order of their stamps.
+	// site; for a List items and for a Grid patches, in the order of their stamps. A
+	// patch paints only where the site's paint is not newer.
 	Cells []state.Cell
 
 	// Events are the ids of the events of earlier entries.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/global-presence/presence/core/engine"
-	"github.com/global-presence/presence/plugins"
 )
 
 // readLimit is how many entries of a site are read at once. It bounds what a slow
@@ -174,7 +173,7 @@ func (t *tail) begin(ctx context.Context) error {
 	if t.begun || !given {
 		return nil
 	}
-	_, ends, err := t.engine.store.Load(ctx, plugins.Home)
+	_, ends, err := t.engine.store.Load(ctx, engine.Nowhere)
 	if err != nil {
 		return storeError{err}
 	}

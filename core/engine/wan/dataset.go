@@ -10,11 +10,12 @@ import (
 	"github.com/global-presence/presence/plugins"
 )
 
-// dataset is all that a store holds: two kinds of keys, each with the time of its
+// dataset is all that a store holds: three kinds of keys, each with the time of its
 // last write by the clock of the store, which is all that a full resync looks at.
 type dataset struct {
-	logs   map[string]*log       // by site
-	hashes map[hashName]*hash    // none is empty
+	logs   map[string]*log    // by site
+	hashes map[hashName]*hash // none is empty
+	tiles  map[tileName]*tile
 	rooms  map[string][]hashName // which hashes are of a room
 }
 
@@ -50,6 +51,9 @@ type effect struct {
 	hash   hashName
 	cell   state.Cell  // what is put or dropped
 	cap    int         // of the list that it is put into
+	tile   tileName    // what is painted on
+	cells  []tileCell  // what is painted
+	signal []byte      // what is signalled, by record.Site
 	record site.Record // what is logged
 	limit  int         // how many entries the log keeps
 }
@@ -57,20 +61,28 @@ type effect struct {
 type effectKind int
 
 const (
-	put    effectKind = iota // a cell into its field
-	drop                     // what a field holds
-	logged                   // a record
+	put       effectKind = iota // a cell into its field
+	drop                        // what a field holds
+	logged                      // a record
+	painted                     // cells of a tile
+	signalled                   // a payload, of which nothing is kept
 )
 
 func newDataset() *dataset {
-	return &dataset{logs: map[string]*log{}, hashes: map[hashName]*hash{}, rooms: map[string][]hashName{}}
+	return &dataset{logs: map[string]*log{}, hashes: map[hashName]*hash{}, tiles: map[tileName]*tile{}, rooms: map[string][]hashName{}}
 }
 
 // apply changes one key at a time of the store's clock. It reports whether a log
 // grew.
 func (d *dataset) apply(e effect, now time.Time) (grew bool) {
-	if e.kind == logged {
+	switch e.kind {
+	case logged:
 		return d.append(e, now)
+	case painted:
+		d.paint(e.tile, e.cells, now)
+		return false
+	case signalled:
+		return false
 	}
 	h := d.hashes[e.hash]
 	if e.kind == put {
@@ -138,6 +150,11 @@ func (d *dataset) merge(from *dataset) {
 			d.setHash(name, h)
 		}
 	}
+	for name, t := range from.tiles {
+		if own := d.tiles[name]; own == nil || !own.written.After(t.written) {
+			d.tiles[name] = t
+		}
+	}
 }
 
 // clone returns a copy that shares nothing that changes.
@@ -148,6 +165,9 @@ func (d *dataset) clone() *dataset {
 	}
 	for name, h := range d.hashes {
 		c.setHash(name, h.clone())
+	}
+	for name, t := range d.tiles {
+		c.tiles[name] = t.clone()
 	}
 	return c
 }
@@ -165,6 +185,10 @@ func (d *dataset) keep(site string, now time.Time) {
 			continue
 		}
 		h.written = now
+	}
+	maps.DeleteFunc(d.tiles, func(name tileName, _ *tile) bool { return name.site != site })
+	for _, t := range d.tiles {
+		t.written = now
 	}
 }
 

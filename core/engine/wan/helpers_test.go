@@ -1,6 +1,7 @@
 package wan_test
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -84,7 +85,9 @@ func load(t *testing.T, s *wan.Store, of string) []state.Cell {
 		t.Fatalf("Load: %v", err)
 	}
 	cells = slices.DeleteFunc(cells, func(c state.Cell) bool { return c.Stamp.Site != of })
-	slices.SortFunc(cells, func(a, b state.Cell) int { return a.Stamp.Compare(b.Stamp) })
+	slices.SortFunc(cells, func(a, b state.Cell) int {
+		return cmp.Or(a.Stamp.Compare(b.Stamp), strings.Compare(a.Field+a.Key, b.Field+b.Key))
+	})
 	return cells
 }
 
@@ -137,7 +140,7 @@ func follow(t *testing.T, s *wan.Store) *wakeups {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.sites, w.at = append(w.sites, site), append(w.at, time.Since(began))
-		})
+		}, func(string, []byte) {})
 		if err != nil {
 			t.Errorf("Run of the store: %v", err)
 		}

@@ -164,7 +164,7 @@ func (l *link) tend(now time.Time) {
 		l.held = l.held[1:]
 		l.to.take(t.effects, l.to.clock())
 		if l.random.Float64() < l.planet.cfg.Repeat {
-			l.to.take(t.effects, l.to.clock())
+			l.to.take(slices.DeleteFunc(slices.Clone(t.effects), func(e effect) bool { return e.kind == signalled }), l.to.clock())
 		}
 	}
 }
@@ -215,6 +215,6 @@ func (l *link) waiting() int {
 // tells reports whether a write says more than that somebody is alive.
 func tells(effects []effect) bool {
 	return slices.ContainsFunc(effects, func(e effect) bool {
-		return e.kind != logged || len(e.record.Events) > 0 || len(e.record.Cells) > 0
+		return e.kind != signalled && (e.kind != logged || len(e.record.Events) > 0 || len(e.record.Cells) > 0)
 	})
 }

@@ -110,7 +110,9 @@ func (s *Store) broken() error {
 // take applies a write of this site or of another and wakes who follows the log.
 func (s *Store) take(effects []effect, now time.Time) {
 	for _, e := range effects {
-		if s.data.apply(e, now) {
+		if e.kind == signalled {
+			s.tell(e)
+		} else if s.data.apply(e, now) {
 			s.wake(e.record.Site)
 		}
 	}
@@ -163,11 +165,22 @@ func (s *Store) Load(ctx context.Context, room string) ([]state.Cell, engine.Pos
 			cells = append(cells, l.items...)
 		}
 	}
+	cells = append(cells, s.data.board(room)...)
 	at := engine.Positions{}
 	for name, l := range s.data.logs {
 		at[name] = l.last()
 	}
 	return cells, at, nil
+}
+
+// Signal is site.Store's. What is on its way over a link that breaks comes late, or not
+// at all.
+func (s *Store) Signal(ctx context.Context, payload []byte) error {
+	_, err := s.commit(ctx, func(time.Time) ([]effect, site.Written, error) {
+		from := site.Record{Entry: engine.Entry{Site: s.site.Name}}
+		return []effect{{kind: signalled, signal: payload, record: from}}, site.Written{}, nil
+	})
+	return err
 }
 
 // Health is site.Store's.

@@ -7,8 +7,9 @@ import (
 
 // watcher is a Run of a store: somebody who is woken.
 type watcher struct {
-	sites []string // whose logs grew; guarded by the planet's mu
-	ring  chan struct{}
+	sites   []string // whose logs grew; guarded by the planet's mu, as are
+	signals []effect // that came
+	ring    chan struct{}
 }
 
 // wake is a wake-up that is on its way.
@@ -18,7 +19,7 @@ type wake struct {
 }
 
 // Run is site.Store's.
-func (s *Store) Run(ctx context.Context, woken func(site string)) error {
+func (s *Store) Run(ctx context.Context, woken func(site string), signalled func(site string, payload []byte)) error {
 	w := &watcher{ring: make(chan struct{}, 1)}
 	s.planet.mu.Lock()
 	s.watchers[w] = struct{}{}
@@ -35,9 +36,12 @@ func (s *Store) Run(ctx context.Context, woken func(site string)) error {
 		case <-w.ring:
 		}
 		s.planet.mu.Lock()
-		sites := w.sites
-		w.sites = nil
+		sites, signals := w.sites, w.signals
+		w.sites, w.signals = nil, nil
 		s.planet.mu.Unlock()
+		for _, e := range signals {
+			signalled(e.record.Site, e.signal)
+		}
 		for _, site := range sites {
 			woken(site)
 		}
@@ -66,6 +70,17 @@ func (s *Store) ring(at time.Time, site string) {
 	}
 	for w := range s.watchers {
 		w.sites = append(w.sites, site)
+		select {
+		case w.ring <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// tell hands a signal to the watchers.
+func (s *Store) tell(e effect) {
+	for w := range s.watchers {
+		w.signals = append(w.signals, e)
 		select {
 		case w.ring <- struct{}{}:
 		default:

@@ -78,7 +78,8 @@ func (t *transaction) change(i int, change *engine.Change, totals []state.Cell) 
 	c := change.Cell
 	c.Stamp = state.Stamp{ID: t.id, Site: t.store.site.Name, Index: i}
 	switch c.Kind {
-	case plugins.Volatile: // only in the log
+	case plugins.Grid:
+		t.paint(c, false)
 	case plugins.Counter:
 		a := c.Address()
 		total, begun := t.counters[a]
@@ -102,7 +103,8 @@ func (t *transaction) change(i int, change *engine.Change, totals []state.Cell) 
 func (t *transaction) restore(c state.Cell) {
 	t.cells = append(t.cells, c)
 	switch c.Kind {
-	case plugins.Volatile:
+	case plugins.Grid:
+		t.paint(c, true)
 		return
 	case plugins.List:
 		t.push(c, 0)

@@ -20,6 +20,8 @@
 package page
 
 import (
+	"strconv"
+
 	"github.com/global-presence/presence/core/region"
 	"github.com/global-presence/presence/plugins"
 )
@@ -29,12 +31,23 @@ type Frame struct {
 	// Styles are the addresses of the style sheets, in order.
 	Styles []string
 
-	// Script is the address of the live client, or "" for none.
-	Script string
+	// FeatureStyle is the address of the style sheet of all features, or "" for none. It
+	// comes after the others, and is changed in pages that are open when a feature is.
+	FeatureStyle string
+
+	// Scripts are the addresses of the live client and its elements, in order.
+	Scripts []string
 
 	// Icon is the address of the SVG icon, or "" for none.
 	Icon string
+
+	// Again is the address that a browser without script loads after AgainAfter, or
+	// "" for none.
+	Again string
 }
+
+// AgainAfter is when a page that is not complete is worth another look, in seconds.
+const AgainAfter = 3
 
 // Room is a room's page.
 type Room struct {
@@ -51,6 +64,10 @@ type Room struct {
 	// Sections are the features, in order.
 	Sections []Section
 
+	// Absent says that the room's state cannot be had now: the sections are empty,
+	// and the script fills them as soon as it can.
+	Absent bool
+
 	// Message, if its Sentence is set, tells how a form that was sent without
 	// script ended.
 	Message Message
@@ -58,8 +75,9 @@ type Room struct {
 
 // Section is one feature's part of the page.
 type Section struct {
-	// Name and Title are those of the feature's manifest.
-	Name, Title string
+	// Name and Title are those of the feature's manifest, and TitleRev the revision of the
+	// heading, by which it is live; "" for one that is not.
+	Name, Title, TitleRev string
 
 	// HTML are the feature's fragments one after the other: checked, and with
 	// their revisions. It is written as it is.
@@ -97,6 +115,9 @@ func (r Room) general() string {
 	}
 	return r.Message.Sentence
 }
+
+// refresh returns what a browser is told that loads f.Again.
+func (f Frame) refresh() string { return strconv.Itoa(AgainAfter) + "; url=" + f.Again }
 
 // title returns the title of the window.
 func (r Room) title() string {

@@ -19,9 +19,9 @@ import (
 var update = flag.Bool("update", false, "rewrite the files in testdata")
 
 var frame = page.Frame{
-	Styles: []string{"/assets/app-1.css", "/assets/features-2.css"},
-	Script: "/assets/live-3.js",
-	Icon:   "/assets/icon-4.svg",
+	Styles: []string{"/assets/app-1.css"}, FeatureStyle: "/assets/features-2.css",
+	Scripts: []string{"/assets/live-3.js", "/assets/elements-4.js"},
+	Icon:    "/assets/icon-4.svg",
 }
 
 // kitchen returns a page with all its parts.
@@ -32,7 +32,7 @@ func kitchen(tb testing.TB) page.Room {
 		Sections: []page.Section{
 			{Name: "lightbulb", Title: "Light", HTML: `<p id="lightbulb-status" data-live-rev="3f9c">On.</p>`},
 			{
-				Name: "hello", Title: `Hello & "goodbye"`, HTML: `<p id="hello-log">Hi.</p>`,
+				Name: "hello", Title: `Hello & "goodbye"`, TitleRev: "7c1e", HTML: `<p id="hello-log">Hi.</p>`,
 				StatusHTML: `<p id="page_rest-hello" class="rest" role="status">This part is resting.</p>`,
 			},
 		},
@@ -42,12 +42,19 @@ func kitchen(tb testing.TB) page.Room {
 
 func TestGolden(t *testing.T) {
 	home := page.Room{Frame: page.Frame{}, Name: plugins.Home, Message: page.Message{Feature: "gone", Sentence: "That part of the page is gone."}}
+	absent := page.Room{Frame: frame, Name: "kitchen", Absent: true, Sections: []page.Section{{
+		Name: "hello", Title: "Hello", HTML: `<div class="corner" id="page_room-hello"></div>`, StatusHTML: `<p id="page_rest-hello"></p>`,
+	}}}
+	absent.Again = "/r/kitchen"
 	for _, tt := range []struct {
 		name      string
 		component templ.Component
 	}{
 		{"room", page.Document(kitchen(t))},
 		{"empty", page.Document(home)},
+		{"absent", page.Document(absent)},
+		{"embedded", page.Embedded(page.Room{Frame: frame, Name: "kitchen", Sections: kitchen(t).Sections[1:]}, "hello")},
+		{"embeddedgone", page.Embedded(page.Room{Frame: frame, Name: "kitchen", Message: page.Message{Sentence: "This is not here any more."}}, "hello")},
 		{"notfound", page.Error(page.Failure{Frame: frame, Status: 404})},
 		{"failure", page.Error(page.Failure{Frame: frame, Status: 503, Sentence: "We are <moving>.", RequestID: "8c1f2e90"})},
 	} {

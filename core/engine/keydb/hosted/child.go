@@ -75,7 +75,7 @@ func (s *Server) startChild(lock *os.File, bind []netip.AddrPort) (*child, error
 	life, end := context.WithCancel(context.Background())
 	c := &child{
 		cmd:   exec.Command(s.set.bin.path, filepath.Join(s.set.dir, confFile)),
-		lines: newLines(s.cfg.Logger, s.cfg.Password),
+		lines: newLines(s.cfg.Logger, s.cfg.Password, s.folds),
 		life:  life,
 	}
 	c.cmd.Dir, c.cmd.Env, c.cmd.ExtraFiles = s.set.dir, childEnv(), inherit(lock)
@@ -151,7 +151,7 @@ func (s *Server) live(ctx context.Context, lock *os.File, bind []netip.AddrPort)
 			return answered, nil
 		case <-c.life.Done():
 			timer.Stop()
-			return answered, fmt.Errorf("%s ended (%w): %s", s.set.bin, exitOf(c.err), c.lines.reason())
+			return answered, s.ended(c)
 		case <-timer.C:
 		}
 		works, err := s.ask(asking)
@@ -167,6 +167,7 @@ func (s *Server) live(ctx context.Context, lock *os.File, bind []netip.AddrPort)
 			s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "keydb server started", slog.String("version", s.set.bin.String()),
 				slog.Int("pid", c.cmd.Process.Pid), slog.Duration("took", time.Since(began)))
 			s.mesh.wake()
+			s.start.Do(func() { close(s.started) })
 			up, pause = true, askLater
 		}
 		if works {
@@ -177,12 +178,20 @@ func (s *Server) live(ctx context.Context, lock *os.File, bind []netip.AddrPort)
 	}
 }
 
-// exitOf makes a clean exit an error too: nobody had asked for it.
-func exitOf(err error) error {
+// ended says how the server ended and what it had said of that. A clean exit is an
+// error too: nobody had asked for it.
+func (s *Server) ended(c *child) error {
+	err := c.err
 	if err == nil {
-		return errors.New("exit status 0")
+		err = errors.New("exit status 0")
 	}
-	return err
+	if said := c.lines.reason(); said != "" {
+		return fmt.Errorf("%s ended (%w): %s", s.set.bin, err, said)
+	}
+	if err.Error() == "signal: killed" {
+		return fmt.Errorf("%s ended (%w, as the system does when memory runs out)", s.set.bin, err)
+	}
+	return fmt.Errorf("%s ended (%w)", s.set.bin, err)
 }
 
 // ask reports whether the server works. An error means that it gave no answer at

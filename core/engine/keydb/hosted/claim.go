@@ -54,9 +54,11 @@ func (e *TakenError) Error() string {
 // links are synced or are no longer waited for: of those that it cannot hear it
 // knows nothing, and Guard notices them later.
 //
-// It returns at once unless another life has used the name and did not take its
-// leave, such as that of a server that was killed; then it looks for five seconds
-// whether that one still says that it lives. The error is a *TakenError when it
+// It returns at once unless another life has used the name, did not take its leave
+// and is not known to have ended, such as that of a machine that was killed; then it
+// looks for five seconds whether that one still says that it lives. (An earlier life
+// of this folder that was killed on this machine is known to have ended: see
+// noteLife.) The error is a *TakenError when it
 // does and comes first; after any other one the name may be ours or not.
 func (s *Server) Claim(ctx context.Context, site string) (err error) {
 	c, err := s.newClaim(site)
@@ -200,6 +202,13 @@ func (c *claim) round(ctx context.Context) error {
 	delete(fields, c.field())
 	for field, value := range fields {
 		if strings.HasPrefix(field, ownerField) {
+			if life, own := strings.CutPrefix(field, ownerField+c.owner.id+"."); own && c.server.hasEnded(life) {
+				delete(c.others, field)
+				if err := c.server.client.HDel(ctx, c.key(), field).Err(); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := c.see(ctx, field, value); err != nil {
 				return err
 			}

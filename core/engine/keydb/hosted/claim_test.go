@@ -58,27 +58,34 @@ func TestServer_Claim_newcomerWithSlowClock(t *testing.T) {
 	stop()
 }
 
-// Of two that come at once, one gets the name, whichever asks first.
+// Of two that come at once exactly one gets the name: the older one, unless the other
+// served before that one asked.
 func TestServer_Claim_bothNew(t *testing.T) {
 	r := start(t, hosted.Config{Bin: program(t, "redis-server")})
-	claims := map[string]chan error{"EARLY 1000": make(chan error, 1), "LATE 2000": make(chan error, 1)}
-	for owner, done := range claims {
-		s := another(t, r, ownedBy(t, owner))
+	type end struct {
+		owner string
+		err   error
+	}
+	ends := make(chan end, 2)
+	other := map[string]string{"EARLY": "LATE", "LATE": "EARLY"}
+	for owner, since := range map[string]int{"EARLY": 1000, "LATE": 2000} {
+		s := another(t, r, ownedBy(t, fmt.Sprint(owner, " ", since)))
 		go func() {
 			err := s.Claim(t.Context(), "lhr")
 			if err == nil {
 				err = s.Guard(t.Context(), "lhr") // until the test ends, unless it gives way
 			}
-			done <- err
+			ends <- end{owner, err}
 		}()
 	}
-	wantTaken(t, <-claims["LATE 2000"], false)
+	first := <-ends
+	wantTaken(t, first.err, false)
+	waitOwners(t, r.client, other[first.owner])
 	select {
-	case err := <-claims["EARLY 1000"]:
-		t.Errorf("the earlier one: %v, want it to keep the name", err)
+	case second := <-ends:
+		t.Errorf("%s after %s gave way: %v, want it to keep the name", second.owner, first.owner, second.err)
 	default:
 	}
-	waitOwners(t, r.client, "EARLY")
 }
 
 // Both serve since they could not hear each other. The one that had the name in an

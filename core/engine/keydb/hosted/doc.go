@@ -13,9 +13,9 @@
 //   - From the moment a server takes its first connection it has its links to the
 //     peers that are known by then: they are in its settings, so that a node with
 //     an empty disk is not taken for one that needs no sync. With an empty folder
-//     and nobody known the start waits for a peer, but for 15 seconds only; then an
-//     ERROR says that the region starts without what others have. Later on peers
-//     are looked up again and again; a link that exists is never asked for again,
+//     and nobody known the start waits for a peer, but for 15 seconds only, and the
+//     log says so; then the region starts without what others may have. Later on
+//     peers are looked up again and again; a link that exists is never asked for again,
 //     and none ends because names cannot be looked up.
 //   - Two servers do not write the same folder: the server itself holds the
 //     folder's lock for as long as it lives. (Where files cannot be locked, such
@@ -23,6 +23,9 @@
 //   - Two servers with one site's name, or on copies of one folder, are noticed
 //     within seconds of hearing each other, and one of them gives way: who serves
 //     comes before a newcomer. While they cannot hear each other both may write.
+//   - The log tells what somebody can act on: of the server's own lines the faults
+//     that endanger the data, as errors and at once, and warnings, whose repeats are
+//     counted; of links which peer's is down, and why. The rest is at debug.
 //
 // # Start and stop
 //

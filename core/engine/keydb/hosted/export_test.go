@@ -25,7 +25,7 @@ func (s *Server) SetClaimInterval(d time.Duration) { s.claimInterval = d }
 type Lines struct{ *lines }
 
 // NewLines returns Lines that log to log and leave secret out.
-func NewLines(log *slog.Logger, secret string) Lines { return Lines{newLines(log, secret)} }
+func NewLines(log *slog.Logger, secret string) Lines { return Lines{newLines(log, secret, newFolds())} }
 
 func (l Lines) Flush()         { l.flush() }
 func (l Lines) Reason() string { return l.reason() }
@@ -89,7 +89,8 @@ func NewMesh(cfg Config, listen string, server Commander) (Mesh, error) {
 	return Mesh{newMesh(cfg, s, m, server)}, nil
 }
 
-// Begin, Run and Peers are begin, run and peers.
+// Begin, Run, Wake and Peers are begin, run, wake and peers.
 func (m Mesh) Begin(ctx context.Context, bind ...netip.AddrPort) error { return m.begin(ctx, bind) }
 func (m Mesh) Run(ctx context.Context)                                 { m.run(ctx) }
+func (m Mesh) Wake()                                                   { m.wake() }
 func (m Mesh) Peers() []netip.AddrPort                                 { return m.peers() }

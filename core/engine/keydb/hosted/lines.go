@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -19,42 +19,70 @@ const (
 	// a fault in the settings takes four.
 	keptLines = 4
 
+	// keptFor is how long before the server's end a line may have been written and
+	// still tell why: what was wrong earlier did not end it.
+	keptFor = 10 * time.Second
+
 	// A server may write linesPerSecond to the log, and burstLines at once: the
-	// report of a crash fits. One whose peer is away repeats itself every second.
+	// report of a crash fits.
 	linesPerSecond = 5
 	burstLines     = 200
 )
 
-// logLine is a line of the server's log: process, thread or role, time, level and
-// text, such as
-//
-//	23215:23231:S 24 Nov 2026 01:51:58.987 # User requested shutdown...
-//	5181:M 24 Nov 2026 02:00:39.279 # Server initialized
-var logLine = regexp.MustCompile(`^\d+:(?:\d+:)?[XCSM] \d+ \w+ \d+ [\d:.]+ ([.*#-]) (.*)$`)
-
-// calm are beginnings of lines at level # that tell of nothing wrong.
-var calm = []string{
-	"oO0OoO0OoO0Oo", "KeyDB version=", "Redis version=", "Valkey version=", "Configuration loaded", "Server initialized",
-	"User requested shutdown", "KeyDB is now ready to exit", "Redis is now ready to exit", "Valkey is now ready to exit",
-	"Done loading RDB", "NOTICE: ",
-}
-
-// lines turns what the server writes into log records: debug for what it does at
-// every copy and link, info for its start and end, warn for the rest. Floods are
-// counted instead of logged, and the password is left out.
+// lines turns what the server writes into log records: error for what endangers the
+// data, warn for what else somebody could act on, and debug for the rest. What it
+// says of its links is among the rest: the mesh tells of those, and by their names.
+// Repeats are counted by folds, floods are cut off, and the password is left out.
 type lines struct {
 	log    *slog.Logger
 	secret string
-	limit  *rate.Limiter
+	folds  *folds
+
+	// What is worth a warning and what is not do not take each other's place.
+	loud, quiet limit
 
 	mu      sync.Mutex
-	partial []byte   // the beginning of a line; guarded by mu
-	last    []string // the last lines, oldest first; guarded by mu
-	dropped int      // lines not logged; guarded by mu
+	partial []byte // the beginning of a line; guarded by mu
+	faults  kept   // guarded by mu
+	worries kept   // guarded by mu
 }
 
-func newLines(log *slog.Logger, secret string) *lines {
-	return &lines{log: log, secret: secret, limit: rate.NewLimiter(linesPerSecond, burstLines)}
+// limit is how much may be logged, and what was not: lines at debug or louder.
+type limit struct {
+	*rate.Limiter
+	level   slog.Level
+	dropped int // guarded by lines.mu
+}
+
+func newLimit(level slog.Level) limit {
+	return limit{Limiter: rate.NewLimiter(linesPerSecond, burstLines), level: level}
+}
+
+func newLines(log *slog.Logger, secret string, f *folds) *lines {
+	return &lines{log: log, secret: secret, folds: f, loud: newLimit(slog.LevelWarn), quiet: newLimit(slog.LevelDebug)}
+}
+
+// kept are the last lines of a kind, oldest first.
+type kept []keptLine
+
+type keptLine struct {
+	text string
+	at   time.Time
+}
+
+func (k *kept) add(text string) {
+	*k = append((*k)[max(0, len(*k)-keptLines+1):], keptLine{text, time.Now()})
+}
+
+// recent returns those of the last keptFor.
+func (k kept) recent() []string {
+	var all []string
+	for _, l := range k {
+		if time.Since(l.at) <= keptFor {
+			all = append(all, l.text)
+		}
+	}
+	return all
 }
 
 // Write implements io.Writer. It never fails.
@@ -73,31 +101,28 @@ func (l *lines) Write(b []byte) (int, error) {
 	}
 }
 
-// flush takes a last line without an end and tells how many were dropped since the
-// last one that was not.
+// flush takes a last line without an end and tells what was counted and not told.
 func (l *lines) flush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.line(string(l.partial))
 	l.partial = l.partial[:0]
-	l.tellDropped()
+	for _, f := range l.folds.rest() {
+		l.write(f.level, f.text, f.attrs())
+	}
+	l.tellDropped(&l.loud)
+	l.tellDropped(&l.quiet)
 }
 
-// reason returns why the server ended, as it says itself: its last line, or the
-// last few where they have no time and level, as those on wrong settings.
+// reason returns what the server said of its end: the faults that it has just told
+// of, else its last warnings and lines without a level, such as those on wrong
+// settings; "" when there are none.
 func (l *lines) reason() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.last) == 0 {
-		return "it says nothing"
-	}
-	var said []string
-	for _, line := range l.last {
-		if m := logLine.FindStringSubmatch(line); m != nil {
-			said = []string{m[2]}
-		} else {
-			said = append(said, line)
-		}
+	said := l.faults.recent()
+	if len(said) == 0 {
+		said = l.worries.recent()
 	}
 	return strings.Join(said, " / ")
 }
@@ -111,46 +136,49 @@ func (l *lines) line(text string) {
 	if text == "" {
 		return
 	}
-	l.last = append(l.last[max(0, len(l.last)-keptLines+1):], text)
-	level, said := levelOf(text)
-	if !l.log.Enabled(context.Background(), level) {
+	s := parseSaying(text)
+	switch {
+	case s.level >= slog.LevelError:
+		l.faults.add(s.text)
+	case s.level >= slog.LevelWarn:
+		l.worries.add(s.text)
+	}
+	if !l.log.Enabled(context.Background(), s.level) {
 		return
 	}
-	if !l.limit.Allow() {
-		l.dropped++
-		return
+	var attrs []slog.Attr
+	if s.folds {
+		f, tell := l.folds.see(s, time.Now())
+		if !tell {
+			return
+		}
+		attrs = f.attrs()
+		f.untold, f.silent = 0, 0
 	}
-	l.tellDropped()
-	l.log.LogAttrs(context.Background(), level, "keydb server says", slog.String("line", said))
+	to := &l.loud
+	switch {
+	case s.level >= slog.LevelError: // is never cut off
+	case s.level < slog.LevelInfo:
+		to = &l.quiet
+		fallthrough
+	default:
+		if !to.Allow() {
+			to.dropped++
+			return
+		}
+	}
+	l.tellDropped(to)
+	l.write(s.level, s.text, attrs)
+}
+
+func (l *lines) write(level slog.Level, text string, attrs []slog.Attr) {
+	l.log.LogAttrs(context.Background(), level, "keydb server says", append([]slog.Attr{slog.String("line", text)}, attrs...)...)
 }
 
 // tellDropped logs how many lines were not. The caller holds mu.
-func (l *lines) tellDropped() {
-	if l.dropped > 0 {
-		l.log.LogAttrs(context.Background(), slog.LevelWarn, "keydb server writes too much", slog.Int("lines_dropped", l.dropped))
-		l.dropped = 0
+func (l *lines) tellDropped(to *limit) {
+	if to.dropped > 0 {
+		l.log.LogAttrs(context.Background(), to.level, "keydb server writes too much", slog.Int("lines_dropped", to.dropped))
+		to.dropped = 0
 	}
-}
-
-// levelOf returns the level of a line and what it says.
-func levelOf(line string) (slog.Level, string) {
-	m := logLine.FindStringSubmatch(line)
-	switch {
-	case m == nil && strings.Contains(line, ":signal-handler ("):
-		return slog.LevelInfo, line
-	case m == nil: // a crash, or a fault in the settings
-		return slog.LevelWarn, line
-	case m[1] != "#":
-		return slog.LevelDebug, m[2]
-	case strings.Contains(m[2], "'Command must be sent from a master'"):
-		// For each of the peers' writes in the file that KeyDB loads: it does not
-		// take them from there, but again from the peers.
-		return slog.LevelDebug, m[2]
-	}
-	for _, beginning := range calm {
-		if strings.HasPrefix(m[2], beginning) {
-			return slog.LevelInfo, m[2]
-		}
-	}
-	return slog.LevelWarn, m[2]
 }

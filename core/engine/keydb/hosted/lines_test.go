@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -34,6 +36,12 @@ func TestLines_levels(t *testing.T) {
 		"5181:M 24 Nov 2026 02:00:39.279 # Error condition on socket for SYNC: Connection refused\n",
 		"1:M 24 Nov 2026 02:00:39.279 # == CRITICAL == This server is sending an error to its AOF-loading-client: 'Command must be sent from a master' after processing the command 'rreplay'\n",
 		"5181:signal-handler (1795485642) Received SIGTERM scheduling shutdown...\n",
+		"epoll_ctl failed: No such file or directory\n",
+		"5181:M 24 Nov 2026 02:00:39.279 # WARNING overcommit_memory is set to 0! Background save may fail under low memory condition.\n",
+		"5181:M 24 Nov 2026 02:00:39.279 # something new\n",
+		"5181:M 24 Nov 2026 02:00:39.279 * Asynchronous AOF fsync is taking too long (disk is busy?).\n",
+		"5181:M 24 Nov 2026 02:00:39.279 # Error writing to the AOF file: No space left on device\n",
+		"5181:M 24 Nov 2026 02:00:39.279 # Can't save in background: fork: Cannot allocate memory\n",
 		">>> 'requirepass \"5ecret\"'\n",
 		"bytes that are \xff no text\n",
 		"a last line",
@@ -44,13 +52,19 @@ func TestLines_levels(t *testing.T) {
 	}
 	l.Flush()
 	want := strings.TrimLeft(`
-level=INFO msg="keydb server says" line="User requested shutdown..."
+level=DEBUG msg="keydb server says" line="User requested shutdown..."
 level=DEBUG msg="keydb server says" line="Ready to accept connections"
 level=DEBUG msg="keydb server says" line="a detail"
 level=DEBUG msg="keydb server says" line=more
-level=WARN msg="keydb server says" line="Error condition on socket for SYNC: Connection refused"
+level=DEBUG msg="keydb server says" line="Error condition on socket for SYNC: Connection refused"
 level=DEBUG msg="keydb server says" line="== CRITICAL == This server is sending an error to its AOF-loading-client: 'Command must be sent from a master' after processing the command 'rreplay'"
-level=INFO msg="keydb server says" line="5181:signal-handler (1795485642) Received SIGTERM scheduling shutdown..."
+level=DEBUG msg="keydb server says" line="5181:signal-handler (1795485642) Received SIGTERM scheduling shutdown..."
+level=DEBUG msg="keydb server says" line="epoll_ctl failed: No such file or directory"
+level=INFO msg="keydb server says" line="WARNING overcommit_memory is set to 0! Background save may fail under low memory condition."
+level=WARN msg="keydb server says" line="something new"
+level=WARN msg="keydb server says" line="Asynchronous AOF fsync is taking too long (disk is busy?)."
+level=ERROR msg="keydb server says" line="Error writing to the AOF file: No space left on device"
+level=ERROR msg="keydb server says" line="Can't save in background: fork: Cannot allocate memory"
 level=WARN msg="keydb server says" line=">>> 'requirepass \"***\"'"
 level=WARN msg="keydb server says" line="bytes that are � no text"
 level=WARN msg="keydb server says" line="a last line"
@@ -60,16 +74,18 @@ level=WARN msg="keydb server says" line="a last line"
 	}
 }
 
+// The cause of a server's end is what it said of that, and not what it said last.
 func TestLines_reason(t *testing.T) {
-	const loud = "5181:M 24 Nov 2026 02:00:39.279 # "
+	const loud, low = "5181:M 24 Nov 2026 02:00:39.279 # ", "5181:M 24 Nov 2026 02:00:39.279 * "
 	for _, tt := range []struct{ name, said, want string }{
-		{"Nothing", "\n\n", "it says nothing"},
-		{"Last", loud + "one\n" + loud + "two\n", "two"},
+		{"Nothing", "\n\n", ""},
+		{"Unrelated", low + "Background AOF rewrite finished successfully\n" + loud + "Error condition on socket for SYNC: Connection refused\n", ""},
+		{"Warnings", loud + "one\n" + low + "saved\n" + loud + "two\n", "one / two"},
+		{"Fault", loud + "one\n" + loud + "Out Of Memory allocating 16 bytes!\n" + loud + "two\n=== a stack ===\n" + low + "bye\n", "Out Of Memory allocating 16 bytes!"},
 		{
 			"Settings", loud + "one\n*** FATAL CONFIG FILE ERROR ***\nat line 5\n>>> 'foo'\nBad directive\n",
 			"*** FATAL CONFIG FILE ERROR *** / at line 5 / >>> 'foo' / Bad directive",
 		},
-		{"After", "a stack\n" + loud + "one\nof it\n", "one / of it"},
 	} {
 		l := hosted.NewLines(slog.New(slog.DiscardHandler), "")
 		fmt.Fprint(l, tt.said)
@@ -77,6 +93,68 @@ func TestLines_reason(t *testing.T) {
 		if got := l.Reason(); got != tt.want {
 			t.Errorf("%s: Reason = %q, want %q", tt.name, got, tt.want)
 		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := hosted.NewLines(slog.New(slog.DiscardHandler), "")
+		fmt.Fprint(l, loud+"long ago\n")
+		time.Sleep(time.Hour) // the bubble's clock
+		fmt.Fprint(l, loud+"just now\n")
+		if got := l.Reason(); got != "just now" {
+			t.Errorf("Reason = %q, want what was said just now", got)
+		}
+	})
+}
+
+// What is repeated is told of at once, each minute with a count, and when it comes
+// again after a silence; what is left at the end is told of then.
+func TestLines_repeats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, log := newLog(t, slog.LevelInfo)
+		l := hosted.NewLines(log, "")
+		say := func(text string) { fmt.Fprintf(l, "5181:M 24 Nov 2026 02:00:39.279 # %s\n", text) }
+		for i := range 150 { // each second
+			say(fmt.Sprintf("Unable to AUTH to MASTER: try %d of %040x", i, 7*i))
+			time.Sleep(time.Second)
+		}
+		say("No space left on device")
+		time.Sleep(10 * time.Minute)
+		say("Unable to AUTH to MASTER: try 1 of 00000000000000000000000000000000000000aa")
+		say("No space left on device")
+		say("No space left on device")
+		say("WARNING overcommit_memory is set to 0!")
+		time.Sleep(10 * time.Minute)
+		say("WARNING overcommit_memory is set to 0!")
+		l.Flush()
+		const names = "0000000000000000000000000000000000000"
+		want := `
+level=WARN msg="keydb server says" line="Unable to AUTH to MASTER: try 0 of ` + names + `000"
+level=WARN msg="keydb server says" line="Unable to AUTH to MASTER: try 60 of ` + names + `1a4" repeated=60
+level=WARN msg="keydb server says" line="Unable to AUTH to MASTER: try 120 of ` + names + `348" repeated=60
+level=ERROR msg="keydb server says" line="No space left on device"
+level=WARN msg="keydb server says" line="Unable to AUTH to MASTER: try 1 of ` + names + `0aa" repeated=29 again_after=10m1s
+level=ERROR msg="keydb server says" line="No space left on device" again_after=10m0s
+level=INFO msg="keydb server says" line="WARNING overcommit_memory is set to 0!"
+level=ERROR msg="keydb server says" line="No space left on device" repeated=1
+`
+		if diff := cmp.Diff(strings.TrimLeft(want, "\n"), r.String()); diff != "" {
+			t.Errorf("log (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// However much else the server writes, a fault is told of.
+func TestLines_faultInFlood(t *testing.T) {
+	r, log := newLog(t, slog.LevelDebug)
+	l := hosted.NewLines(log, "")
+	for i := range 5000 {
+		fmt.Fprintf(l, "5181:M 24 Nov 2026 02:00:39.279 * detail %d\na stack's line %d\n", i, i)
+	}
+	fmt.Fprint(l, "5181:M 24 Nov 2026 02:00:39.279 # Fail to fsync the AOF file: Input/output error.\n")
+	if want := `level=ERROR msg="keydb server says" line="Fail to fsync the AOF file: Input/output error."`; !strings.Contains(r.String(), want) {
+		t.Error("the log does not tell of the fault")
+	}
+	if strings.Count(r.String(), "a stack's line") < 200 {
+		t.Error("details take the place of warnings")
 	}
 }
 

@@ -7,8 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,15 +15,15 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Bounds of looking names up.
+// Bounds of looking names up, and of links.
 const (
 	// lookupTimeout is how long one name may take.
 	lookupTimeout = 3 * time.Second
 
-	// firstLookup is how long the first server waits for names that cannot be
-	// looked up and, with an empty folder, for at least one peer: without its
-	// links it would not know that it has to sync.
-	firstLookup = 15 * time.Second
+	// linkWait is how long a link may take to come up, after a start of the server or
+	// of the link, before the log tells that it has not: KeyDB tries once a second,
+	// and one that greets a peer in vain is deaf for five.
+	linkWait = 10 * time.Second
 )
 
 // mesh keeps the links of a server to its peers.
@@ -42,6 +40,8 @@ type mesh struct {
 	network string              // "ip4" or "ip6"
 	own     map[netip.Addr]bool // with port, the server itself
 	known   map[netip.AddrPort]*peer
+	began   time.Time // when the server was last seen to have started
+	named   bool      // this server is among those that the list stood for last
 
 	mu     sync.Mutex
 	wanted []netip.AddrPort // those of known to copy from; guarded by mu
@@ -56,6 +56,9 @@ type peer struct {
 	refused bool      // logged that it refuses to be asked
 	told    bool      // logged that it was added
 	linked  bool      // its link was up in the last round
+	down    time.Time // since when the link has not been up; zero while it is
+	warned  bool      // logged that it is down
+	err     error     // of the last try to ask who it is
 }
 
 func newMesh(cfg Config, set settings, m *metrics, server commander) *mesh {
@@ -63,51 +66,6 @@ func newMesh(cfg Config, set settings, m *metrics, server commander) *mesh {
 		cfg: cfg, listed: set.peers, port: set.listen.port, dir: set.dir, metrics: m, server: server,
 		waking: make(chan struct{}, 1), known: map[netip.AddrPort]*peer{},
 	}
-}
-
-// begin looks the peers up for the first time, until that says who they are. A
-// server with an empty folder that knows of nobody would take writes without what
-// the others have, so it waits for one; the first server of all does so in vain.
-func (m *mesh) begin(ctx context.Context, bind []netip.AddrPort) (err error) {
-	if len(m.listed) == 0 {
-		return nil
-	}
-	if m.own, err = ownAddrs(bind); err != nil {
-		return err
-	}
-	m.network = "ip6"
-	if bind[0].Addr().Is4() {
-		m.network = "ip4"
-	}
-	isEmpty := holdsNothing(m.dir)
-	for start := time.Now(); ; {
-		err := m.look(ctx)
-		lonely := isEmpty && len(m.peers()) == 0
-		switch {
-		case err == nil && !lonely:
-			return nil
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case time.Since(start) < firstLookup:
-		case lonely:
-			m.cfg.Logger.LogAttrs(ctx, slog.LevelError, "starting with an empty data folder and without any peer: "+
-				"right for the first region of all; in any other, events are taken without what the others have until they are found",
-				slog.Any("listed", m.cfg.Peers), slog.Any("err", err))
-			return nil
-		default:
-			m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "starting without knowing all peers", slog.Any("err", err))
-			return nil
-		}
-		if !sleep(ctx, min(m.cfg.LookupInterval, time.Second)) {
-			return context.Cause(ctx)
-		}
-	}
-}
-
-// holdsNothing reports whether a data folder has no data yet.
-func holdsNothing(dir string) bool {
-	st, err := os.Stat(filepath.Join(dir, aofFile))
-	return err != nil || st.Size() == 0
 }
 
 // peers returns those that a server that starts now is to copy from.
@@ -157,6 +115,7 @@ func (m *mesh) run(ctx context.Context) {
 			return
 		case <-m.waking:
 			timer.Stop()
+			m.began = time.Now()
 		case <-timer.C:
 			if err := m.look(ctx); err != nil && ctx.Err() == nil {
 				m.cfg.Logger.LogAttrs(ctx, slog.LevelDebug, "peers not looked up", slog.Any("err", err))
@@ -193,11 +152,13 @@ func (m *mesh) look(ctx context.Context) error {
 
 	present := map[netip.AddrPort]bool{}
 	var errs []error
+	m.named = false
 	for i, a := range answers {
 		errs = append(errs, a.err)
 		for _, addr := range a.addrs {
 			at := netip.AddrPortFrom(addr, m.listed[i].port)
 			if m.own[addr] && at.Port() == m.port {
+				m.named = true
 				continue
 			}
 			present[at] = true
@@ -260,6 +221,9 @@ func (m *mesh) link(ctx context.Context) error {
 			m.known[at] = &peer{entry: -1, gone: time.Now()}
 		}
 	}
+	for at, p := range m.known { // why its link is down, or who it is now
+		p.asked = p.asked && (p.self || has[at])
+	}
 	m.ask(ctx)
 
 	var errs []error
@@ -286,19 +250,36 @@ func (m *mesh) link(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// tell logs what has changed of a peer.
+// tell logs what has changed of a peer. That links are down when the server has just
+// started goes without saying for a while.
 func (m *mesh) tell(ctx context.Context, at netip.AddrPort, p *peer, linked bool) {
-	name := slog.String("peer", at.String())
+	attrs := []slog.Attr{slog.String("peer", at.String())}
 	if !p.told {
-		m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "peer added", name)
+		p.told = true
+		m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "peer added", attrs...)
 	}
-	switch {
-	case linked && !p.linked:
-		m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "link to peer is up", name)
-	case !linked && p.linked:
-		m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "link to peer is down", name)
+	if linked {
+		if p.warned {
+			attrs = append(attrs, slog.Duration("down_for", time.Since(p.down).Round(time.Second)))
+		}
+		if !p.linked {
+			m.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "link to peer is up", attrs...)
+		}
+		p.linked, p.warned, p.down = true, false, time.Time{}
+		return
 	}
-	p.told, p.linked = true, linked
+	if p.down.IsZero() {
+		p.down = time.Now()
+	}
+	broke := p.linked && time.Since(m.began) >= linkWait
+	if !p.warned && (broke || time.Since(p.down) >= linkWait) {
+		p.warned = true
+		if p.err != nil {
+			attrs = append(attrs, slog.Any("err", p.err))
+		}
+		m.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "link to peer is down", attrs...)
+	}
+	p.linked = false
 }
 
 // forget ends the link to a peer. What is the server itself stays known, so that
@@ -334,6 +315,7 @@ func (m *mesh) ask(ctx context.Context) {
 		}
 		wg.Go(func() {
 			id, err := m.server.identity(ctx, at)
+			p.err = err
 			if err == nil {
 				p.asked, p.self = true, id == self
 			} else if answer, ok := errors.AsType[redis.Error](err); ok && !p.refused && !strings.HasPrefix(answer.Error(), "LOADING") {

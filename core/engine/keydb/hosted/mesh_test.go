@@ -302,6 +302,7 @@ func TestMesh_Begin_emptyFolder(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(blank, "appendonly.aof"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const waits = `level=INFO msg="waiting for a peer before the keydb server starts, since the data folder is empty: the first region of all finds none" listed=[global] at_most=15s`
 	for _, tt := range []struct {
 		name  string
 		dir   string
@@ -309,14 +310,14 @@ func TestMesh_Begin_emptyFolder(t *testing.T) {
 		later time.Duration // when it stands for a peer too
 		want  time.Duration
 		peers int
-		error bool
+		said  []string // lines of the log
 	}{
-		{"Full", full, nil, 0, 0, 0, false},
-		{"FullAlone", full, []string{"10.0.0.1"}, 0, 0, 0, false},
-		{"Known", blank, []string{"10.0.0.1", "10.0.0.2"}, 0, 0, 1, false},
-		{"Unknown", blank, nil, 0, 15 * time.Second, 0, true},
-		{"Alone", blank, []string{"10.0.0.1"}, 0, 15 * time.Second, 0, true},
-		{"Later", blank, []string{"10.0.0.1"}, 4500 * time.Millisecond, 5 * time.Second, 1, false},
+		{"Full", full, nil, 0, 0, 0, nil},
+		{"FullAlone", full, []string{"10.0.0.1"}, 0, 0, 0, nil},
+		{"Known", blank, []string{"10.0.0.1", "10.0.0.2"}, 0, 0, 1, nil},
+		{"Unknown", blank, nil, 0, 15 * time.Second, 0, []string{waits, "level=WARN msg=\"starting with an empty data folder and without any peer"}},
+		{"Alone", blank, []string{"10.0.0.1"}, 0, 15 * time.Second, 0, []string{waits, "level=INFO msg=\"starting as the first region: the peers' names stand for this server alone\" listed=[global]"}},
+		{"Later", blank, []string{"10.0.0.1"}, 4500 * time.Millisecond, 5 * time.Second, 1, []string{waits}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -325,8 +326,8 @@ func TestMesh_Begin_emptyFolder(t *testing.T) {
 				if tt.later > 0 {
 					time.AfterFunc(tt.later, func() { names.set("global", "10.0.0.1", "10.0.0.2") })
 				}
-				log := &record{tb: t}
-				cfg := hosted.Config{Dir: tt.dir, Peers: []string{"global"}, Resolver: names, Logger: slog.New(slog.NewTextHandler(log, nil))}
+				r, log := newLog(t, slog.LevelInfo)
+				cfg := hosted.Config{Dir: tt.dir, Peers: []string{"global"}, Resolver: names, Logger: log}
 				m, err := hosted.NewMesh(cfg, "10.0.0.1:6379", (&fakeServer{}).commander())
 				if err != nil {
 					t.Fatal(err)
@@ -338,10 +339,82 @@ func TestMesh_Begin_emptyFolder(t *testing.T) {
 				if got := len(m.Peers()); got != tt.peers {
 					t.Errorf("%d peers, want %d", got, tt.peers)
 				}
-				if got := strings.Contains(log.String(), "level=ERROR"); got != tt.error {
-					t.Errorf("an error is logged: %t, want %t; the log: %s", got, tt.error, log)
+				said := slices.Collect(strings.Lines(r.String()))
+				if !slices.EqualFunc(said, tt.said, strings.HasPrefix) {
+					t.Errorf("the log is %q, want %q", said, tt.said)
 				}
 			})
 		})
 	}
+}
+
+// The log tells of links that break, with the reason, and of those that do not come
+// up; not of those that are down because the server has just started.
+func TestMesh_tells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, log := newLog(t, slog.LevelInfo)
+		second, third := netip.MustParseAddrPort("10.0.0.2:6379"), netip.MustParseAddrPort("10.0.0.3:6379")
+		f := &fakeServer{links: map[netip.AddrPort]bool{second: false, third: false}}
+		m, err := hosted.NewMesh(hosted.Config{Peers: []string{"10.0.0.2", "10.0.0.3"}, Logger: log}, "10.0.0.1:6379", f.commander())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Begin(t.Context(), netip.MustParseAddrPort("10.0.0.1:6379")); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			m.Run(ctx)
+		}()
+		told := 0
+		want := func(what string, lines ...string) {
+			t.Helper()
+			all := slices.Collect(strings.Lines(r.String()))
+			got := slices.Sorted(slices.Values(all[told:]))
+			told = len(all)
+			for i, l := range lines {
+				lines[i] = l + "\n"
+			}
+			if diff := cmp.Diff(lines, got); diff != "" {
+				t.Errorf("%s: log (-want +got):\n%s", what, diff)
+			}
+		}
+		link := func(up bool, peers ...netip.AddrPort) {
+			f.change(func() {
+				for _, p := range peers {
+					f.links[p] = up
+				}
+			})
+		}
+		m.Wake()
+		pass(time.Second)
+		want("a start", `level=INFO msg="peer added" peer=10.0.0.2:6379`, `level=INFO msg="peer added" peer=10.0.0.3:6379`)
+		link(true, second)
+		pass(time.Minute)
+		want("one that does not come up", `level=INFO msg="link to peer is up" peer=10.0.0.2:6379`,
+			`level=WARN msg="link to peer is down" peer=10.0.0.3:6379 err="connection refused"`)
+		pass(time.Hour)
+		want("later")
+		link(false, second)
+		pass(6 * time.Second)
+		want("a break", `level=WARN msg="link to peer is down" peer=10.0.0.2:6379 err="connection refused"`)
+		pass(time.Hour)
+		link(true, second, third)
+		pass(6 * time.Second)
+		all := r.String()
+		if n := strings.Count(all[strings.LastIndex(all, "WARN"):], " down_for=1h0m"); n != 1 {
+			t.Errorf("%d links say that they were down for an hour, want 1 of:\n%s", n, all)
+		}
+		told = strings.Count(all, "\n")
+		link(false, second, third)
+		m.Wake()
+		pass(4 * time.Second)
+		link(true, second, third)
+		pass(time.Minute)
+		want("a restart", `level=INFO msg="link to peer is up" peer=10.0.0.2:6379`, `level=INFO msg="link to peer is up" peer=10.0.0.3:6379`)
+		cancel()
+		<-done
+	})
 }

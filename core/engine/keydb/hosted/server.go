@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,9 +26,13 @@ type Server struct {
 	metrics *metrics
 	client  *redis.Client // to the server itself
 	mesh    *mesh
+	folds   *folds
+	started chan struct{} // closed when the server works for the first time
+	start   sync.Once     // of that
 
-	life          string        // tells this life from others of the folder, and of its copies
-	claimInterval time.Duration // defaultClaimInterval; shorter in tests
+	life          string                          // tells this life from others of the folder, and of its copies
+	endedLives    atomic.Pointer[map[string]bool] // earlier lives that surely have; nil before the folder is locked
+	claimInterval time.Duration                   // defaultClaimInterval; shorter in tests
 }
 
 // New returns a server that Run starts. It runs nothing but the program's
@@ -42,7 +48,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, set: set, metrics: m, life: rand.Text(), claimInterval: defaultClaimInterval}
+	s := &Server{cfg: cfg, set: set, metrics: m, folds: newFolds(), started: make(chan struct{}), life: rand.Text(), claimInterval: defaultClaimInterval}
 	s.client = dial(s.localAddr(), cfg.Password)
 	s.mesh = newMesh(cfg, set, m, &node{client: s.client, password: cfg.Password})
 	return s, nil
@@ -67,6 +73,9 @@ func (s *Server) localAddr() string {
 	return endpoint{host, s.set.listen.port}.String()
 }
 
+// Started is closed when the server works for the first time.
+func (s *Server) Started() <-chan struct{} { return s.started }
+
 // Run starts the server, watches it and starts it again whenever it ends, keeps
 // its links, and stops it when ctx ends; then it returns nil. An error means that
 // it cannot work: the folder or the port is taken, a name of this machine is
@@ -90,6 +99,9 @@ func (s *Server) run(ctx context.Context) error {
 	}
 	defer host.Close()
 	defer lock.Close()
+	if err := s.noteLife(host); err != nil {
+		return err
+	}
 	if err := tryPorts(ctx, bind); err != nil {
 		return err
 	}

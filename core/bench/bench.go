@@ -1,0 +1,383 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maxShards is how many goroutines read. More of them would take the processors that the
+// server needs, where it is on the same machine.
+const maxShards = 4
+
+// bench is one run.
+type bench struct {
+	cfg       Config
+	name      string // of the run, which nothing else has
+	start     time.Time
+	base      atomic.Int64
+	told      chan struct{} // has a token when all sockets of a shard have another event
+	shards    []*shard
+	readers   []*reader
+	publisher publisher
+	meter     meter
+	progress  *progress
+
+	warm bool  // base is known
+	next int64 // the number of the next event
+}
+
+// Run opens the sockets, runs the phases and closes the sockets. When ctx ends it returns what
+// was measured by then, with Interrupted set, and no error.
+func Run(ctx context.Context, cfg Config) (*Report, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	if err := raiseFiles(cfg.Sockets); err != nil {
+		return nil, err
+	}
+	b := &bench{
+		cfg: cfg, name: strings.ToLower(rand.Text()[:8]), start: time.Now(), told: make(chan struct{}, 1),
+		meter: newMeter(cfg), progress: newProgress(cfg.Progress), next: 1,
+	}
+	n := numbers{marker: []byte(b.name)}
+	if cfg.Publish == "" {
+		p := newPresence(cfg, b.name)
+		defer p.client.CloseIdleConnections()
+		n, b.publisher = numbers{marker: []byte(counterTotal), total: true}, p
+	} else {
+		p := newBroadcast(cfg, b.name)
+		defer p.client.CloseIdleConnections()
+		b.publisher = p
+	}
+	defer b.close()
+	for range min(maxShards, runtime.GOMAXPROCS(0), cfg.Sockets) {
+		s := &shard{numbers: n, base: &b.base, told: b.told, start: b.start}
+		r, err := openReader(s)
+		if err != nil {
+			return nil, err
+		}
+		b.shards, b.readers = append(b.shards, s), append(b.readers, r)
+	}
+
+	telling, stop := context.WithCancel(ctx)
+	var teller sync.WaitGroup
+	teller.Go(func() { b.progress.run(telling) })
+	defer teller.Wait()
+	defer stop()
+	report, err := b.run(ctx)
+	if ctx.Err() != nil {
+		report.Interrupted, err = true, nil
+	}
+	return report, err
+}
+
+// close ends all sockets.
+func (b *bench) close() {
+	for _, r := range b.readers {
+		r.close()
+	}
+}
+
+// run connects and measures. The report is never nil.
+func (b *bench) run(ctx context.Context) (*Report, error) {
+	r := &Report{URL: b.cfg.URL, Identifier: b.cfg.Identifier, Sockets: b.cfg.Sockets, Sources: max(1, len(b.cfg.Sources)), Started: b.start.UTC().Truncate(time.Second)}
+	before, err := b.look(ctx)
+	if err != nil {
+		return r, err
+	}
+	if r.Connect, err = b.connect(ctx, before); err != nil {
+		return r, err
+	}
+	for _, name := range b.cfg.Phases {
+		p, err := b.phase(ctx, name, before)
+		if p.Name != "" {
+			r.Phases = append(r.Phases, p)
+		}
+		if err != nil {
+			return r, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return r, nil
+}
+
+// view is what was used at a moment.
+type view struct {
+	at     time.Time
+	server cost
+	own    float64
+}
+
+func (b *bench) look(ctx context.Context) (v view, err error) {
+	if b.meter != nil {
+		if v.server, err = b.meter(ctx); err != nil {
+			return v, err
+		}
+	}
+	v.at, v.own = time.Now(), ownCPU()
+	return v, nil
+}
+
+// connect opens all sockets.
+func (b *bench) connect(ctx context.Context, before view) (Connect, error) {
+	d := newDialer(b.cfg)
+	if b.cfg.Publish == "" {
+		b.progress.now(func() string { return fmt.Sprintf("connect: %d people open the page", b.cfg.People) })
+	}
+	if err := d.meet(ctx); err != nil {
+		return Connect{}, err
+	}
+	began, usedBefore := time.Now(), before
+	if v, err := b.look(ctx); err == nil {
+		usedBefore = v
+	}
+	var opened, slowest atomic.Int64
+	b.progress.now(func() string { return fmt.Sprintf("connect: %d of %d sockets", opened.Load(), b.cfg.Sockets) })
+	g, dialing := errgroup.WithContext(ctx)
+	g.SetLimit(dialers)
+	for i := range b.cfg.Sockets {
+		if dialing.Err() != nil {
+			break
+		}
+		g.Go(func() error {
+			asked := time.Now()
+			k, c, err := d.open(dialing, i)
+			if err == nil {
+				err = b.readers[i%len(b.readers)].watch(k, c)
+			}
+			if err != nil {
+				return fmt.Errorf("socket %d: %w", i+1, err)
+			}
+			k.shard.mu.Lock()
+			if err := k.shard.take(k, nil); err != nil { // what came with the confirmation
+				k.shard.drop(k, err)
+			}
+			k.shard.mu.Unlock()
+			opened.Add(1)
+			for took := int64(time.Since(asked)); ; {
+				if old := slowest.Load(); took <= old || slowest.CompareAndSwap(old, took) {
+					return nil
+				}
+			}
+		})
+	}
+	err := g.Wait()
+	took := time.Since(began)
+	c := Connect{
+		Sockets: int(opened.Load()), Seconds: took.Seconds(), PerSecond: float64(opened.Load()) / took.Seconds(),
+		SlowestMs: ms(time.Duration(slowest.Load())),
+	}
+	if after, errLook := b.look(ctx); errLook == nil {
+		c.Use = b.use(usedBefore, after)
+	}
+	return c, err
+}
+
+// phase measures one phase. What it returns has no name if there was nothing to measure.
+func (b *bench) phase(ctx context.Context, name string, atStart view) (Phase, error) {
+	if name != Idle && !b.warm {
+		if err := b.warmUp(ctx); err != nil {
+			return Phase{}, err
+		}
+	}
+	if ctx.Err() != nil {
+		return Phase{}, ctx.Err()
+	}
+	before, err := b.look(ctx)
+	if err != nil {
+		return Phase{}, err
+	}
+	st := &stage{first: b.next, began: time.Since(b.start), sent: make([]atomic.Int64, 1)}
+	var published int64
+	switch name {
+	case Idle:
+		b.begin(st, name)
+		sleep(ctx, b.cfg.Time)
+	case Rate:
+		published, err = b.rate(ctx, st)
+	case Saturation:
+		published, err = b.saturate(ctx, st)
+	case Click:
+		published, err = b.click(ctx, st)
+	}
+	b.next += published
+	after, errLook := b.look(context.WithoutCancel(ctx))
+	p := b.collect(name, st, published, after)
+	p.Use = b.use(before, after)
+	if name == Idle && b.meter != nil && p.Sockets > 0 {
+		p.Use.Server.BytesASocket = (after.server.rss - atStart.server.rss) / int64(p.Sockets)
+	}
+	if p.Use.Server != nil && p.Deliveries > 0 {
+		p.Use.Server.CPUSecondsAMillion = p.Use.Server.CPUSeconds / float64(p.Deliveries) * 1e6
+	}
+	if ctx.Err() == nil { // else sockets may be in the middle of it
+		err = errors.Join(err, errLook, b.alone())
+	}
+	return p, err
+}
+
+// begin starts to measure a stage.
+func (b *bench) begin(st *stage, name string) {
+	for _, s := range b.shards {
+		s.begin(st)
+	}
+	b.progress.now(func() string {
+		return fmt.Sprintf("%s: %.0f of %.0f s, %d events at all sockets", name, (time.Since(b.start) - st.began).Seconds(), b.cfg.Time.Seconds(), b.done())
+	})
+}
+
+// done is how many events of the stage all sockets have.
+func (b *bench) done() int64 {
+	done := int64(math.MaxInt64)
+	for _, s := range b.shards {
+		done = min(done, s.done.Load())
+	}
+	return done
+}
+
+// await returns when all sockets have so many events of the stage, or Patience after. It
+// reports whether they have.
+func (b *bench) await(ctx context.Context, events int64) bool {
+	late := time.NewTimer(b.cfg.Patience)
+	defer late.Stop()
+	for b.done() < events {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-late.C:
+			return false
+		case <-b.told:
+		}
+	}
+	return true
+}
+
+// warmUp has the first event happen, and learns what number a server of ours gives it.
+func (b *bench) warmUp(ctx context.Context) error {
+	b.progress.now(func() string { return "the first message" })
+	if err := b.publisher.publish(ctx, []int64{b.next}); err != nil {
+		return err
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		low, high := b.extent()
+		if low == high && low > 0 {
+			b.base.Store(low - b.next)
+			b.warm = true
+			b.next++
+			return nil
+		}
+		if time.Since(began) > b.cfg.Patience {
+			return fmt.Errorf("the first message is not at all sockets after %v: the lowest number there is %d, the highest %d; "+
+				"want the same above 0 at all, of messages that nobody else publishes", b.cfg.Patience, low, high)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (b *bench) extent() (low, high int64) {
+	low = math.MaxInt64
+	for _, s := range b.shards {
+		l, h := s.extent()
+		low, high = min(low, l), max(high, h)
+	}
+	return low, high
+}
+
+// alone reports whether somebody else has had events happen.
+func (b *bench) alone() error {
+	if _, high := b.extent(); b.warm && high-b.base.Load() >= b.next {
+		return fmt.Errorf("a socket has event %d, and only %d were published: somebody else does so, too; take another --room", high-b.base.Load(), b.next-1)
+	}
+	return nil
+}
+
+// collect returns what the sockets got in a stage.
+func (b *bench) collect(name string, st *stage, published int64, after view) Phase {
+	var all tally
+	var last []time.Duration
+	p := Phase{Name: name, Published: published}
+	for i, s := range b.shards {
+		t, alive, lost := s.end()
+		p.Sockets += alive
+		if lost != nil {
+			p.Lost = cmp.Or(p.Lost, lost.Error())
+		}
+		all.messages += t.messages
+		all.bytes += t.bytes
+		all.deliveries += t.deliveries
+		all.pings += t.pings
+		all.latency.merge(&t.latency)
+		if i == 0 {
+			last = t.last
+		}
+		last = last[:min(len(last), len(t.last))]
+		for j := range last {
+			last[j] = max(last[j], t.last[j])
+		}
+	}
+	p.SocketsLost = b.cfg.Sockets - p.Sockets
+	end := after.at.Sub(b.start)
+	if n := len(last); n > 0 && all.deliveries > 0 {
+		end = last[n-1]
+	}
+	p.Seconds = max(end-st.began, time.Millisecond).Seconds()
+	p.Messages, p.Deliveries, p.Pings = all.messages, all.deliveries, all.pings
+	p.MessagesASecond, p.DeliveriesASecond = float64(all.messages)/p.Seconds, float64(all.deliveries)/p.Seconds
+	if all.messages > 0 {
+		p.BytesAMessage = float64(all.bytes) / float64(all.messages)
+	}
+	if name == Idle {
+		return p
+	}
+	p.Missing = max(0, published*int64(p.Sockets)-all.deliveries)
+	p.Latency = quantiles(&all.latency)
+	if name != Saturation { // whose moments are not kept
+		var until histogram
+		for i := range min(int64(len(last)), b.done()) {
+			until.add(last[i] - st.due(i))
+		}
+		p.UntilLast = quantiles(&until)
+	}
+	return p
+}
+
+// use returns what was used between two views.
+func (b *bench) use(before, after view) Use {
+	seconds := max(after.at.Sub(before.at), time.Millisecond).Seconds()
+	u := Use{OwnCPUSeconds: after.own - before.own, OwnCores: (after.own - before.own) / seconds}
+	if b.meter != nil {
+		cpu := after.server.cpu - before.server.cpu
+		u.Server = &Server{
+			CPUSeconds: cpu, Cores: cpu / seconds, RSSBytes: after.server.rss,
+			ChildrenCPUSeconds: max(0, after.server.children-before.server.children),
+		}
+	}
+	return u
+}
+
+// sleep waits, at most until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

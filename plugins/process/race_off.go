@@ -1,0 +1,5 @@
+//go:build !race
+
+package process
+
+func raceEnv() []string { return nil }

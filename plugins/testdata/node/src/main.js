@@ -1,0 +1,4 @@
+import { poll } from './poll.js';
+import { serve } from './presence.js';
+
+serve(poll);
