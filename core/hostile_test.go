@@ -203,6 +203,9 @@ func testFloods(t *testing.T, a *arena) {
 	at.waitRestarts(4)
 	at.waitLogged("feature restarts", "panic: hostile words")
 	checkFlood(t, at, 1, began)
+	if first := at.log().of("feature writes")[0]; first["line"] != "a line of a flood, 0" {
+		t.Errorf("the first line of the feature is %v: not what it wrote first before it died", first)
+	}
 	at.recover()
 }
 

@@ -57,7 +57,11 @@ func ServeAnswerer(a Answerer) {
 	defer stop()
 	watch.Go(func() { watchParent(ctx, time.Second) })
 
-	stderr := os.Stderr // go-plugin puts another one in its place
+	// go-plugin puts a pipe of its own in the place of os.Stderr, whose other end is in
+	// this process: what is in there when the feature panics is lost. The file of before
+	// reaches the host whatever happens here.
+	stderr := os.Stderr
+	begin := sync.OnceFunc(func() { os.Stderr = stderr })
 	broken := func(err error) {
 		fmt.Fprintf(stderr, "panic: %v\n", err)
 		os.Exit(2)
@@ -73,7 +77,7 @@ func ServeAnswerer(a Answerer) {
 	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: handshake(),
-		Plugins:         plugin.PluginSet{pluginName: &served{service: newService(a, gone, broken)}},
+		Plugins:         plugin.PluginSet{pluginName: &served{service: newService(a, begin, gone, broken)}},
 		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Warn, Output: os.Stderr, JSONFormat: true}),
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			server := grpc.NewServer(append(opts,

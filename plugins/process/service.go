@@ -48,18 +48,20 @@ type Answerer interface {
 // service answers the host's calls.
 type service struct {
 	answerer Answerer
+	begin    func()      // called as each call of the host arrives
 	gone     func(error) // called at the stream's end; nil when the host asked for it
 	broken   func(error) // called when the answerer is broken
 	slots    chan struct{}
 }
 
-func newService(a Answerer, gone, broken func(error)) *service {
-	return &service{answerer: a, gone: gone, broken: broken, slots: make(chan struct{}, maxRunning)}
+func newService(a Answerer, begin func(), gone, broken func(error)) *service {
+	return &service{answerer: a, begin: begin, gone: gone, broken: broken, slots: make(chan struct{}, maxRunning)}
 }
 
 // describe implements the Describe of feature.proto. A host that speaks a newer version
 // of the protocol knows this one, too.
 func (s *service) describe(ctx context.Context, in []byte) ([]byte, error) {
+	s.begin()
 	version, err := wire.ParseHello(in)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, err.Error())
@@ -77,6 +79,7 @@ func (s *service) describe(ctx context.Context, in []byte) ([]byte, error) {
 
 // carry implements the Carry of feature.proto. When it returns, the process ends.
 func (s *service) carry(stream grpc.ServerStream) (err error) {
+	s.begin()
 	defer func() { s.gone(err) }()
 	ctx, cancel := context.WithCancel(stream.Context())
 	var (
