@@ -128,7 +128,7 @@ func skewed(by ...time.Duration) func(t *testing.T) converge.World {
 		opts := make([]keydbtest.Options, len(by))
 		for i, d := range by {
 			if d != 0 {
-				opts[i].Prefix = keydbtest.Skewed(t, d)
+				opts[i].Prefix = keydbtest.Skewed(t, "keydb-server", d)
 			}
 		}
 		return startMesh(t, 0, opts...)
