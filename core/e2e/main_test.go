@@ -94,7 +94,9 @@ func program(tb testing.TB) string {
 func programFor(tb testing.TB, args []string) string {
 	tb.Helper()
 	heavy := slices.Contains(args, "demo") || slices.Contains(args, "dev") ||
-		slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "--plugins=") })
+		slices.ContainsFunc(args, func(a string) bool {
+			return strings.HasPrefix(a, "--plugins=") || strings.HasPrefix(a, "--keydb-read=") || strings.HasPrefix(a, "--peers=")
+		})
 	if !heavy || !race || *carrier == "wasm" {
 		return program(tb)
 	}

@@ -45,6 +45,17 @@ type planet struct {
 	harms []func(rnd *rand.Rand) (what string, mend func())
 }
 
+// onePlanet is held for as long as there is a planet: it is some forty processes, and two
+// cores take longer to start those of three than any test has patience.
+var onePlanet sync.Mutex
+
+// newPlanet waits until it may be the only one.
+func newPlanet(tb testing.TB) *planet {
+	onePlanet.Lock()
+	tb.Cleanup(onePlanet.Unlock)
+	return &planet{}
+}
+
 var codes = []string{"iad", "lhr", "syd"}
 
 // secretArg is the same in all regions.
@@ -53,8 +64,8 @@ const secretArg = "--secret=one secret for all regions"
 // startReplicas starts three regions on one Redis that takes the writes, each with a
 // replica to read from.
 func startReplicas(tb testing.TB) *planet {
+	pl := newPlanet(tb)
 	primary := keydbtest.Start(tb, keydbtest.Options{Args: []string{"--appendonly", "yes"}})
-	pl := &planet{}
 	for _, code := range codes {
 		replica := keydbtest.StartReplica(tb, primary, keydbtest.Options{})
 		pl.add(tb, code, "--keydb="+primary.URL(), "--keydb-read="+replica.URL())
@@ -74,7 +85,7 @@ func startReplicas(tb testing.TB) *planet {
 // them that can be cut.
 func startHosted(tb testing.TB) *planet {
 	keydbtest.Have(tb, "keydb-server")
-	pl := &planet{}
+	pl := newPlanet(tb)
 	addresses := map[string]string{}
 	for _, code := range codes {
 		addresses[code] = freeAddress(tb)
