@@ -109,6 +109,7 @@ func testPanic(t *testing.T, a *arena) {
 		return string(o.Status), o.Status == bus.Failed
 	})
 	at.waitRestarts(3)
+	at.waitLogged("event given up", "event=do", "tries=3")
 	at.waitLogged("feature restarts", "panic: hostile words")
 	at.waitLogged("feature writes", "level=ERROR", "panic: hostile words")
 	at.checkPauses()

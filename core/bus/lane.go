@@ -231,7 +231,11 @@ func (b *Bus) handle(ctx context.Context, l *lane, jobs []*job) {
 		case f.isGone():
 			o = removed
 		case wasUp && ctx.Err() == nil:
-			o = l.strike(jobs)
+			if o = l.strike(jobs); o.Status == Failed {
+				e := jobs[0].event
+				b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "event given up", slog.String("feature", f.name),
+					slog.String("room", e.Room), slog.String("event", e.Name), slog.Int("tries", maxStrikes))
+			}
 		}
 		endAll(jobs, o)
 		return
