@@ -49,12 +49,17 @@ run: ## start one region on this machine
 	go run .
 
 .PHONY: test
-test: deps test-client test-go test-wasm ## install what is missing, build, run every test with -race
+test: deps test-client test-go test-seeds test-wasm ## install what is missing, build, run every test with -race
 
 .PHONY: test-go
 test-go: ## the Go part of `make test`: PKG=./core/... for some packages
 	go build $(PKG)
 	$(RACE) go test -race -shuffle=on -timeout=10m $(PKG)
+
+# With the race detector a seed takes ten times as long, so `make test-go` runs a quarter.
+.PHONY: test-seeds
+test-seeds: ## all seeds of the simulated planet, without the race detector
+	go test ./core/engine/wan -run='^TestConvergence$$'
 
 # What a carrier can change: every feature, and processes that end. The rest of the suite
 # is the same server again; `go test ./core/e2e -carrier=wasm` runs it all.

@@ -28,6 +28,9 @@ type ack struct {
 // name, value, ….
 func dial(v *visitor, room string, headers ...string) (*socket, error) {
 	header := http.Header{"Cookie": {"presence=" + v.cookie()}, "Origin": {v.url}}
+	if v.address != "" {
+		header.Set("X-Address", v.address)
+	}
 	for i := 0; i < len(headers); i += 2 {
 		header.Set(headers[i], headers[i+1])
 	}

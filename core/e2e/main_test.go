@@ -24,7 +24,7 @@ var (
 var run struct {
 	dir     string                 // gone when the run ends
 	binary  func() (string, error) // builds the program once
-	plain   func() (string, error) // and without the race detector, with which compiling modules takes twenty times as long
+	plain   func() (string, error) // and without the race detector
 	browser func() (*chromium, error)
 	modules func() (string, error) // builds the features' modules once, with -carrier=wasm
 }
@@ -78,29 +78,23 @@ func build(name string, race bool) (string, error) {
 	return path, nil
 }
 
-// program returns the path of the program.
-func program(tb testing.TB) string {
-	tb.Helper()
-	path, err := run.binary()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return path
+// raced are the tests whose servers run with the race detector: those in which the most
+// happens at once. With it a server and its features take four times as long to start,
+// which is most of what the others would do, and each part has tests of its own with it.
+var raced = []string{
+	"TestAway", "TestBoard", "TestCrash", "TestDirect", "TestFeature", "TestNetwork", "TestRestart", "TestTogether",
 }
 
-// programFor is program for a command line. What starts dozens of processes or compiles
-// modules does so without the race detector, with which it takes minutes: the same code
-// runs with it in all other tests.
-func programFor(tb testing.TB, args []string) string {
+// program returns the path of the program for a test.
+func program(tb testing.TB) string {
 	tb.Helper()
-	heavy := slices.Contains(args, "demo") || slices.Contains(args, "dev") ||
-		slices.ContainsFunc(args, func(a string) bool {
-			return strings.HasPrefix(a, "--plugins=") || strings.HasPrefix(a, "--keydb-read=") || strings.HasPrefix(a, "--peers=")
-		})
-	if !heavy || !race || *carrier == "wasm" {
-		return program(tb)
+	name, _, _ := strings.Cut(tb.Name(), "/")
+	name, _, _ = strings.Cut(name, "_")
+	builder := run.plain
+	if slices.Contains(raced, name) || !race || *carrier == "wasm" {
+		builder = run.binary
 	}
-	path, err := run.plain()
+	path, err := builder()
 	if err != nil {
 		tb.Fatal(err)
 	}

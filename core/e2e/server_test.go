@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -67,7 +68,7 @@ func launch(tb testing.TB, args ...string) *server {
 func launchWith(tb testing.TB, env []string, args ...string) *server {
 	tb.Helper()
 	s := &server{tb: tb, out: newLines(tb), ended: make(chan struct{})}
-	s.cmd = command(programFor(tb, args), args...)
+	s.cmd = command(program(tb), args...)
 	s.cmd.Env = append(s.cmd.Env, env...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	tieToTests(s.cmd)
@@ -269,6 +270,18 @@ func (s *server) killFeature(name string) {
 	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		s.tb.Fatal(err)
+	}
+}
+
+// killAnyFeature is killFeature for one drawn by chance; none where there is no /proc.
+func (s *server) killAnyFeature(rnd *rand.Rand) {
+	s.tb.Helper()
+	pids := slices.Sorted(maps.Values(s.features()))
+	if len(pids) == 0 {
+		return
+	}
+	if err := syscall.Kill(pids[rnd.IntN(len(pids))], syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		s.tb.Error(err)
 	}
 }
 

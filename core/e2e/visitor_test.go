@@ -13,9 +13,10 @@ import (
 // visitor is somebody with an HTTP client instead of a browser. It keeps cookies
 // and follows no redirect.
 type visitor struct {
-	tb     testing.TB
-	client *http.Client
-	url    string
+	tb      testing.TB
+	client  *http.Client
+	url     string
+	address string // where it comes from, for a server with --address-header=X-Address; or ""
 }
 
 // answer is an HTTP response that was read whole.
@@ -53,6 +54,9 @@ func (v *visitor) try(method, path, body string, headers ...string) (answer, err
 	req, err := http.NewRequestWithContext(v.tb.Context(), method, v.url+path, strings.NewReader(body))
 	if err != nil {
 		return answer{}, err
+	}
+	if v.address != "" {
+		req.Header.Set("X-Address", v.address)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
