@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 100, "how many seeds the convergence test runs")
+	seeds = flag.Int("seeds", fewSeeds, "how many seeds the convergence test runs")
 	seed  = flag.Uint64("seed", 0, "the one seed that the convergence test runs")
 )
 
