@@ -2,18 +2,24 @@ package cable_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	klauspost "github.com/klauspost/compress/flate"
+
 	"github.com/global-presence/presence/core/cable"
 	"github.com/global-presence/presence/plugins"
+	"github.com/global-presence/presence/plugins/dom"
 )
 
 // A message as the lightbulb sends it.
@@ -88,13 +94,13 @@ func (c *sink) serve(s *server) {
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"},
 		"Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="}, "Sec-Websocket-Protocol": {subprotocol},
 	}}
-	ws, err := upgrade(c, r)
+	ws, err := upgrade(c, r, false)
 	if err != nil {
 		c.tb.Errorf("upgrade: %v", err)
 		return
 	}
 	c.upgraded = true
-	s.Serve(ws, plugins.Person{User: "u"}, "sink")
+	s.Serve(ws, plugins.Person{User: "u"}, "sink", false)
 }
 
 func (c *sink) Read(p []byte) (int, error) {
@@ -163,4 +169,93 @@ func BenchmarkServer_BroadcastSockets(b *testing.B) {
 		c.ws.Close()
 	}
 	readers.Wait()
+}
+
+// featureMessages returns what features send, small, middling and large: a number that
+// changed, a list anew, and what a page lacks that was away.
+func featureMessages(tb testing.TB) [][]byte {
+	tb.Helper()
+	one := func(files ...string) []byte {
+		var ops []dom.Operation
+		for _, file := range files {
+			golden, err := os.ReadFile(filepath.Join("../../features", file))
+			if err != nil {
+				tb.Fatal(err)
+			}
+			for part := range strings.SplitSeq(string(golden), "<!-- ") {
+				if name, html, ok := strings.Cut(part, ", for the room -->\n"); ok {
+					ops = append(ops, dom.Morph("#"+name, strings.TrimSpace(html)))
+				}
+			}
+		}
+		message, err := dom.Message(ops...)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return message
+	}
+	return [][]byte{
+		one("counter/testdata/changed.html"),
+		one("hello/testdata/changed.html"),
+		one("globe/testdata/three_regions.html", "globe/testdata/cut_off.html", "hello/testdata/eight.html", "lightbulb/testdata/on.html",
+			"regions/testdata/sites.html", "regions/testdata/many.html", "reactions/testdata/all.html"),
+	}
+}
+
+// flateWriter is a Writer of package flate, here or there.
+type flateWriter interface {
+	io.Writer
+	Reset(w io.Writer)
+	Flush() error
+}
+
+// BenchmarkCompress is one message compressed, as the server does it and by other ways
+// that were weighed.
+func BenchmarkCompress(b *testing.B) {
+	for _, message := range featureMessages(b) {
+		run := func(name string, compress func() (size int)) {
+			b.Run(fmt.Sprintf("bytes=%d/%s", len(message), name), func(b *testing.B) {
+				b.ReportAllocs()
+				size := 0
+				for b.Loop() {
+					size = compress()
+				}
+				b.ReportMetric(float64(size), "B")
+			})
+		}
+		s := cable.New(cable.Config{Handler: &fake{}, Authenticate: nobody, Compress: 1})
+		run("server", func() int {
+			_, packed := s.Compress(encode(b, identifier("home")), message)
+			return len(packed)
+		})
+		var out bytes.Buffer
+		flush := func(w flateWriter) func() int {
+			return func() int {
+				out.Reset()
+				w.Reset(&out)
+				_, _ = w.Write(message)
+				_ = w.Flush()
+				return out.Len() - 4
+			}
+		}
+		for level := 1; level <= 9; level++ {
+			w, err := klauspost.NewWriter(nil, level)
+			if err != nil {
+				b.Fatal(err)
+			}
+			run(fmt.Sprintf("klauspost-%d", level), flush(w))
+		}
+		for _, level := range []int{1, 3, 6, 9} {
+			w, err := flate.NewWriter(nil, level)
+			if err != nil {
+				b.Fatal(err)
+			}
+			run(fmt.Sprintf("standard-%d", level), flush(w))
+		}
+		run("klauspost-stateless", func() int {
+			out.Reset()
+			_ = klauspost.StatelessDeflate(&out, message, false, nil)
+			return out.Len()
+		})
+	}
 }

@@ -45,6 +45,12 @@ type Config struct {
 	// Default 64 KiB.
 	MaxFrame int
 
+	// Compress is the size in bytes of the smallest message that is compressed, for
+	// browsers that take it so (permessage-deflate). These may then send compressed
+	// messages too, of which MaxFrame is the size both before and after. Default 0: none
+	// is, and no browser is told that it may.
+	Compress int
+
 	// MaxSubscriptions is how many subscriptions one session may have. Default 16.
 	MaxSubscriptions int
 
@@ -98,6 +104,7 @@ func (c Config) withDefaults() Config {
 	c.Outbox = positive(c.Outbox, 256)
 	c.OutboxBytes = positive(c.OutboxBytes, 1<<20)
 	c.MaxFrame = positive(c.MaxFrame, 64<<10)
+	c.Compress = max(0, c.Compress)
 	c.MaxSubscriptions = positive(c.MaxSubscriptions, 16)
 	c.MaxSessions = positive(c.MaxSessions, 1000)
 	c.EventRate = positive(c.EventRate, 50)

@@ -36,6 +36,39 @@ func BenchmarkServer_Crowd(b *testing.B) {
 	}
 }
 
+// BenchmarkServer_CrowdDeflate is what compressing costs and saves: messages of features,
+// the same ones as BenchmarkCompress has, to sockets that take them compressed or not.
+//
+//	go test -run=- -bench=Server_CrowdDeflate -benchtime=300x ./core/cable
+func BenchmarkServer_CrowdDeflate(b *testing.B) {
+	for _, sockets := range []int{10, 1000} {
+		for _, deflate := range []bool{false, true} {
+			b.Run(fmt.Sprintf("sockets=%d/deflate=%v", sockets, deflate), func(b *testing.B) {
+				s := startServer(b, cable.Config{MaxSessions: sockets, Compress: 1})
+				u, err := url.Parse(s.url)
+				if err != nil {
+					b.Fatal(err)
+				}
+				before := resident(b)
+				c := startCrowdOf(b, u.Host, sockets, deflate)
+				if sockets >= 1000 {
+					b.Run("idle", func(b *testing.B) { c.idle(b, before) })
+				}
+				for _, message := range featureMessages(b) {
+					b.Run(fmt.Sprintf("bytes=%d", len(message)), func(b *testing.B) {
+						next, size := time.Now(), c.page.bytes.Load()
+						c.run(b, func([]byte) { s.Broadcast(cable.Stream{Room: "home"}, message) }, func(int64) {
+							next = next.Add(time.Second / 20)
+							time.Sleep(time.Until(next))
+						})
+						b.ReportMetric(float64(c.page.bytes.Load()-size)/float64(b.N*sockets), "wire-B/delivery")
+					})
+				}
+			})
+		}
+	}
+}
+
 type load struct{ sockets, rate, inFlight int }
 
 var loads = []load{{1000, 20, 64}, {5000, 20, 8}, {10000, 10, 8}}
@@ -69,6 +102,7 @@ type crowd struct {
 type counters struct {
 	ready     atomic.Int64 // sockets that are subscribed
 	delivered atomic.Int64
+	bytes     atomic.Int64      // of these, on the wire
 	latency   [512]atomic.Int64 // deliveries by bucket
 }
 
@@ -91,13 +125,19 @@ func startCrowd(b *testing.B, s *server, sockets int) *crowd {
 // startCrowdAt starts a crowd whose server is at an address.
 func startCrowdAt(b *testing.B, address string, sockets int) *crowd {
 	b.Helper()
+	return startCrowdOf(b, address, sockets, false)
+}
+
+// startCrowdOf is startCrowdAt for sockets that may take compressed messages.
+func startCrowdOf(b *testing.B, address string, sockets int, deflate bool) *crowd {
+	b.Helper()
 	name := filepath.Join(b.TempDir(), "counters")
 	if err := os.WriteFile(name, make([]byte, unsafe.Sizeof(counters{})), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	c := &crowd{sockets: sockets, page: mapCounters(b, name)}
 	cmd := exec.Command(os.Args[0]) // not of b's context, which ends before the cleanup
-	cmd.Env = append(os.Environ(), fmt.Sprint(crowdVariable, "=", address, " ", sockets, " ", name))
+	cmd.Env = append(os.Environ(), fmt.Sprint(crowdVariable, "=", address, " ", sockets, " ", deflate, " ", name))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe() // the crowd ends with it
 	if err != nil {

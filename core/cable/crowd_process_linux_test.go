@@ -21,7 +21,8 @@ func runCrowd() (is bool) {
 	}
 	var address, name string
 	var sockets int
-	if _, err := fmt.Sscan(what, &address, &sockets, &name); err != nil {
+	var deflate bool
+	if _, err := fmt.Sscan(what, &address, &sockets, &deflate, &name); err != nil {
 		panic(err)
 	}
 	page := mapCounters(nil, name)
@@ -40,7 +41,7 @@ func runCrowd() (is bool) {
 	for range 32 {
 		dialers.Go(func() {
 			for left.Add(-1) >= 0 {
-				fd := joinCrowd(address)
+				fd := joinCrowd(address, deflate)
 				event := syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)}
 				if err := syscall.EpollCtl(poll, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
 					panic(err)
@@ -69,7 +70,7 @@ func runCrowd() (is bool) {
 }
 
 // joinCrowd connects, subscribes to the room "home" and reads the confirm.
-func joinCrowd(address string) (fd int) {
+func joinCrowd(address string, deflate bool) (fd int) {
 	must := func(err error) {
 		if err != nil {
 			panic(err)
@@ -93,8 +94,12 @@ func joinCrowd(address string) (fd int) {
 			}
 		}
 	}
+	extensions := ""
+	if deflate {
+		extensions = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+	}
 	say([]byte("GET /cable HTTP/1.1\r\nHost: crowd\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: " + subprotocol + "\r\n\r\n"))
+		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: " + subprotocol + "\r\n" + extensions + "\r\n"))
 	hear("welcome")
 	command := `{"command":"subscribe","identifier":"{\"channel\":\"Live\",\"room\":\"home\"}"}`
 	say(append([]byte{0x81, 0x80 | byte(len(command)), 0, 0, 0, 0}, command...))
@@ -133,6 +138,7 @@ func (m *member) take(fd int, b []byte, page *counters, now time.Time) (seen int
 			m.n, m.skip = 0, int(m.head[1])
 		case m.n == 4:
 			m.n, m.skip = 0, int(binary.BigEndian.Uint16(m.head[2:]))
+			page.bytes.Add(int64(4 + m.skip))
 			seen++
 			if m.skip <= len(b) && m.skip < 1000 {
 				if at := bytes.Index(b[:m.skip], []byte(stampMark)); at >= 0 {

@@ -10,8 +10,10 @@ import (
 
 // Serve runs a session on a connection that was upgraded elsewhere, as Handler
 // does, so that tests can use connections and clocks of their own.
-func (s *Server) Serve(ws *websocket.Conn, person plugins.Person, address string) {
-	s.serve(ws.NetConn(), nil, admission{session: newSession(s, person, address), authorized: true, speaks: true})
+func (s *Server) Serve(ws *websocket.Conn, person plugins.Person, address string, deflate bool) {
+	session := newSession(s, person, address)
+	session.deflate = deflate
+	s.serve(ws.NetConn(), nil, admission{session: session, authorized: true, speaks: true})
 }
 
 // Handle gives a session without a connection a frame to handle.
@@ -51,6 +53,22 @@ const (
 
 // EndsWithClose is endsWithClose.
 var EndsWithClose = endsWithClose
+
+// AcceptDeflate is acceptDeflate.
+var AcceptDeflate = acceptDeflate
+
+// MaxFinal is how many blocks of a compressed message may be the last.
+const MaxFinal = maxFinal
+
+// Compress returns what a message to an identifier is sent as, whole and compressed; the
+// latter is nil if it would not be smaller.
+func (s *Server) Compress(identifier string, message []byte) (plain, deflated []byte) {
+	prefix := dataPrefix(identifier)
+	if b := s.compressor.compress(message); b != nil {
+		deflated = deflatedFrame(prefix, b)
+	}
+	return dataFrame(prefix, message), deflated
+}
 
 // Slice is how many sessions are written to before something else has its turn.
 const Slice = slice

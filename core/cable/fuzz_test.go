@@ -1,6 +1,7 @@
 package cable_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/fasthttp/websocket"
@@ -11,7 +12,7 @@ import (
 )
 
 // FuzzFrame lets a client send any bytes: as the payload of a text frame after a
-// subscribe, and as they are in place of frames. All of it ends in frames handled
+// subscribe, as that of a compressed one, and as they are in place of frames. All of it ends in frames handled
 // or a clean close, never in a panic, and every frame out is valid JSON, which
 // client.read checks.
 func FuzzFrame(f *testing.F) {
@@ -27,12 +28,17 @@ func FuzzFrame(f *testing.F) {
 		"\x81\x80\x00\x00\x00\x00", "\x89\x80\x00\x00\x00\x00\x8a\x80\x00\x00\x00\x00",
 		"\x88\x82\x00\x00\x00\x00\x03\xe8", "\x81\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\x01\x80\x00\x00\x00\x00\x00\x80\x00\x00\x00\x00",
 		"\x81\x05hello", "\xf1\x80\x00\x00\x00\x00", "",
+		// Compressed: as payloads, and whole frames.
+		deflated(f, subscribe("r")), stored(1, "{}") + stored(0, "{}") + "\x00", stored(0, "{}")[:5], strings.Repeat(stored(1, ""), 20), "\x07\xff",
+		deflated(f, strings.Repeat(" ", 1<<20)),
+		string(masked(0xC1, deflated(f, subscribe("r")))), string(masked(0x41, "\x00")) + string(masked(0xC0, "\x00")), string(masked(0xC9, "")),
 	} {
 		f.Add([]byte(seed))
 	}
 	const room = `{"channel":"Live","room":"r"}`
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := runServer(t, cable.Config{
+			Compress: 100,
 			Handler: &fake{
 				event: func(s *cable.Session, _ string, e cable.Event, done func(cable.Ack)) {
 					done(cable.Ack{Status: cable.Invalid, Sentence: e.Target})
@@ -66,12 +72,17 @@ func FuzzFrame(f *testing.F) {
 		<-sent
 		c.ws.Close()
 
-		raw := pipe(t, s, plugins.Person{User: "u"})
-		go func() {
-			_, _ = raw.ws.NetConn().Write(data) // fails when the server has closed
-			raw.ws.Close()
-		}()
-		raw.drained()
-		s.stop() // returns when the server has got rid of both
+		for _, c := range []struct {
+			bytes   []byte
+			deflate bool
+		}{{data, false}, {data, true}, {masked(0xC1, string(data)), true}} {
+			raw := pipeWith(t, s, plugins.Person{User: "u"}, c.deflate)
+			go func() {
+				_, _ = raw.ws.NetConn().Write(c.bytes) // fails when the server has closed
+				raw.ws.Close()
+			}()
+			raw.drained()
+		}
+		s.stop() // returns when the server has got rid of all
 	})
 }

@@ -178,11 +178,16 @@ func dialer() *websocket.Dialer {
 // dial connects, as a user unless "", and reads nothing.
 func dial(tb testing.TB, s *server, user string) *client {
 	tb.Helper()
+	return dialWith(tb, s, user, dialer())
+}
+
+func dialWith(tb testing.TB, s *server, user string, d *websocket.Dialer) *client {
+	tb.Helper()
 	header := http.Header{}
 	if user != "" {
 		header.Set("Cookie", "user="+user)
 	}
-	ws, resp, err := dialer().DialContext(tb.Context(), s.url, header)
+	ws, resp, err := d.DialContext(tb.Context(), s.url, header)
 	if err != nil {
 		tb.Fatalf("dial %s: %v (%v)", s.url, err, resp)
 	}
@@ -193,15 +198,26 @@ func dial(tb testing.TB, s *server, user string) *client {
 // open connects and reads the welcome.
 func open(tb testing.TB, s *server, user string) *client {
 	tb.Helper()
-	c := dial(tb, s, user)
+	return dial(tb, s, user).welcomed()
+}
+
+// welcomed reads the welcome.
+func (c *client) welcomed() *client {
+	c.tb.Helper()
 	if f := c.next(); f.Type != "welcome" {
-		tb.Fatalf("first frame = %s, want a welcome", f.raw)
+		c.tb.Fatalf("first frame = %s, want a welcome", f.raw)
 	}
 	return c
 }
 
 // pipe connects without a network.
 func pipe(tb testing.TB, s *server, person plugins.Person) *client {
+	tb.Helper()
+	return pipeWith(tb, s, person, false)
+}
+
+// pipeWith is pipe for a client that may take compressed messages, and then sends them.
+func pipeWith(tb testing.TB, s *server, person plugins.Person, deflate bool) *client {
 	tb.Helper()
 	here, there := net.Pipe()
 	go func() {
@@ -211,14 +227,14 @@ func pipe(tb testing.TB, s *server, person plugins.Person) *client {
 			tb.Errorf("read handshake: %v", err)
 			return
 		}
-		ws, err := upgrade(there, r)
+		ws, err := upgrade(there, r, deflate)
 		if err != nil {
 			tb.Errorf("upgrade: %v", err)
 			return
 		}
-		s.Serve(ws, person, "pipe")
+		s.Serve(ws, person, "pipe", deflate)
 	}()
-	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return here, nil }}
+	dialer := websocket.Dialer{NetDial: func(string, string) (net.Conn, error) { return here, nil }, EnableCompression: deflate}
 	u := &url.URL{Scheme: "ws", Host: "pipe", Path: "/cable"}
 	header := http.Header{"Sec-Websocket-Protocol": {subprotocol}}
 	ws, _, err := dialer.Dial(u.String(), header)
@@ -229,8 +245,8 @@ func pipe(tb testing.TB, s *server, person plugins.Person) *client {
 }
 
 // upgrade answers a handshake on any connection.
-func upgrade(conn net.Conn, r *http.Request) (*websocket.Conn, error) {
-	up := websocket.Upgrader{Subprotocols: []string{subprotocol}, ReadBufferSize: 512, WriteBufferPool: &sync.Pool{}}
+func upgrade(conn net.Conn, r *http.Request, deflate bool) (*websocket.Conn, error) {
+	up := websocket.Upgrader{Subprotocols: []string{subprotocol}, ReadBufferSize: 512, WriteBufferPool: &sync.Pool{}, EnableCompression: deflate}
 	return up.Upgrade(hijacked{conn}, r, nil)
 }
 

@@ -15,6 +15,11 @@ const (
 	// session ends without an invitation to come back.
 	floodFactor = 10
 
+	// inflateUnit is how many bytes of a compressed message, before and after it is
+	// inflated together, count as one more frame: two hundred that are sent may be 64 KiB
+	// to read.
+	inflateUnit = 1 << 10
+
 	// maxMalformed is how many frames of a session may be no ActionCable command
 	// before it ends; one more is forgiven every minute, since an open tab lives for
 	// days.
@@ -106,12 +111,12 @@ type window struct {
 	count int
 }
 
-// exceeds counts one frame and reports whether there are now more than most.
-func (w *window) exceeds(most int, now time.Time) bool {
+// exceeds counts n frames and reports whether there are now more than most.
+func (w *window) exceeds(n, most int, now time.Time) bool {
 	if now.Sub(w.start) >= time.Second {
 		*w = window{start: now}
 	}
-	w.count++
+	w.count += n
 	return w.count > most
 }
 

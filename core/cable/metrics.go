@@ -14,6 +14,9 @@ type metrics struct {
 	overflows     prometheus.Counter
 	superseded    prometheus.Counter
 	events        prometheus.Counter
+	compressions  prometheus.Counter
+	compressing   prometheus.Counter
+	saved         prometheus.Counter
 	closed        *prometheus.CounterVec // by reason
 	refused       *prometheus.CounterVec // by reason
 	handshakes    *prometheus.CounterVec // by reason
@@ -36,6 +39,9 @@ func newMetrics(r prometheus.Registerer, log *slog.Logger) *metrics {
 		overflows:     counter("presence_outbox_overflows_total", "Sessions closed because their outbox was full."),
 		superseded:    counter("presence_frames_superseded_total", "Frames that waited for a slow session until a newer one of the same fragment took their place."),
 		events:        counter("presence_session_events_total", "Events handed on."),
+		compressions:  counter("presence_compressions_total", "Messages compressed, each once for all sessions."),
+		compressing:   counter("presence_compression_seconds_total", "Time that compressing them took."),
+		saved:         counter("presence_compression_saved_bytes_total", "Bytes that sessions were spared by it."),
 		closed:        byReason("presence_sessions_closed_total", "Ended sessions by reason."),
 		refused:       byReason("presence_frames_refused_total", "Frames of browsers that were refused or ignored, by reason."),
 		handshakes:    byReason("presence_handshakes_refused_total", "Connections refused before they became a session, by reason."),

@@ -55,6 +55,8 @@ const (
 	opPing   = 0x9
 	opPong   = 0xA
 
+	firstReserved = 0x40 // on the first frame of a message: it is compressed
+
 	maxControl = 125 // bytes that a control frame may carry
 
 	closeNormal    = 1000

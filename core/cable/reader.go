@@ -15,7 +15,7 @@ import (
 type reader struct {
 	conn  net.Conn
 	raw   syscall.RawConn // nil if there is none
-	most  int             // bytes of a message
+	most  int             // bytes of a message, also once it is inflated
 	begin func()          // called before waiting for the rest of a message
 
 	held    *[]byte // the buffer, or nil
@@ -25,6 +25,10 @@ type reader struct {
 
 	message *[]byte // what there is of a message in several frames, or of one that is large; or nil
 	opcode  byte    // of that message, 0 between messages
+	packed  bool    // that message is compressed
+	deflate bool    // messages may be
+
+	inflated int // bytes that inflating what next returned has read and written
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
@@ -41,8 +45,8 @@ func putBuffer(b *[]byte) {
 
 var errFrame = errors.New("no WebSocket frame")
 
-func newReader(conn net.Conn, raw syscall.RawConn, most int, begin func(), early []byte) reader {
-	r := reader{conn: conn, raw: raw, most: most, begin: begin}
+func newReader(conn net.Conn, raw syscall.RawConn, most int, deflate bool, begin func(), early []byte) reader {
+	r := reader{conn: conn, raw: raw, most: most, deflate: deflate, begin: begin}
 	if len(early) > 0 {
 		r.held = buffers.Get().(*[]byte)
 		*r.held = append(*r.held, early...)
@@ -77,8 +81,8 @@ func (r *reader) release() {
 // next returns the next message, or the next ping or pong between its pieces. The
 // payload is valid until release. A close frame is errClosed.
 func (r *reader) next() (opcode byte, payload []byte, err error) {
-	for {
-		final, opcode, size, mask, err := r.header()
+	for r.inflated = 0; ; {
+		final, packed, opcode, size, mask, err := r.header()
 		if err != nil {
 			return 0, nil, err
 		}
@@ -95,7 +99,7 @@ func (r *reader) next() (opcode byte, payload []byte, err error) {
 			return opcode, payload, nil
 		case opMore:
 		default:
-			if final && size <= mostPooled-maxHeader { // most are: they need not be copied
+			if final && !packed && size <= mostPooled-maxHeader { // most are: they need not be copied
 				if payload, err = r.need(size); err != nil {
 					return 0, nil, err
 				}
@@ -103,14 +107,17 @@ func (r *reader) next() (opcode byte, payload []byte, err error) {
 				unmask(payload, mask, 0)
 				return opcode, payload, nil
 			}
-			r.opcode = opcode
+			r.opcode, r.packed = opcode, packed
 		}
 		if err := r.gather(size, mask); err != nil {
 			return 0, nil, err
 		}
 		if final {
 			opcode, r.opcode = r.opcode, 0
-			return opcode, *r.message, nil
+			if r.packed {
+				err = r.unpack()
+			}
+			return opcode, *r.message, err
 		}
 	}
 }
@@ -119,12 +126,12 @@ func (r *reader) next() (opcode byte, payload []byte, err error) {
 const maxHeader = 14
 
 // header takes the header of a frame.
-func (r *reader) header() (final bool, opcode byte, size int, mask [4]byte, err error) {
+func (r *reader) header() (final, packed bool, opcode byte, size int, mask [4]byte, err error) {
 	b, err := r.need(2)
 	if err != nil {
 		return
 	}
-	final, opcode = b[0]&0x80 != 0, b[0]&0x0F
+	final, packed, opcode = b[0]&0x80 != 0, b[0]&firstReserved != 0, b[0]&0x0F
 	n := 2
 	switch b[1] & 0x7F {
 	case 126:
@@ -134,13 +141,14 @@ func (r *reader) header() (final bool, opcode byte, size int, mask [4]byte, err 
 	}
 	control := opcode >= opClose
 	switch {
-	case b[0]&0x70 != 0, // an extension that nobody has agreed on
+	case b[0]&0x30 != 0, packed && !r.deflate, // an extension that nobody has agreed on
+		packed && (control || opcode == opMore),
 		b[1]&0x80 == 0, // no mask, which browsers must use
 		opcode > opBinary && !control, opcode > opPong,
 		control && (!final || n > 2),
 		opcode == opMore && r.opcode == 0,
 		opcode != opMore && !control && r.opcode != 0:
-		return false, 0, 0, mask, errFrame
+		return false, false, 0, 0, mask, errFrame
 	}
 	if b, err = r.need(n + 4); err != nil {
 		return
@@ -159,11 +167,11 @@ func (r *reader) header() (final bool, opcode byte, size int, mask [4]byte, err 
 		so = len(*r.message)
 	}
 	if !control && long > uint64(r.most-so) {
-		return false, 0, 0, mask, errTooLarge
+		return false, false, 0, 0, mask, errTooLarge
 	}
 	copy(mask[:], b[n:])
 	r.from += n + 4
-	return final, opcode, int(long), mask, nil
+	return final, packed, opcode, int(long), mask, nil
 }
 
 // checkClose returns errClosed for what a close frame may carry.
@@ -201,6 +209,16 @@ func (r *reader) gather(size int, mask [4]byte) error {
 		done += len(b)
 	}
 	return nil
+}
+
+// unpack inflates the message.
+func (r *reader) unpack() error {
+	packed := r.message
+	r.message = buffers.Get().(*[]byte)
+	defer putBuffer(packed)
+	err := inflate(r.message, packed, r.most)
+	r.inflated = len(*packed) + len(*r.message)
+	return err
 }
 
 // need returns the next n bytes, which stay.

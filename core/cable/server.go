@@ -1,6 +1,7 @@
 package cable
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -23,6 +24,7 @@ type Server struct {
 	log        *slog.Logger
 	metrics    *metrics
 	streams    *streams
+	compressor *compressor
 	wheel      *wheel
 	addresses  *addresses
 	pointers   *addresses // of passing events
@@ -48,7 +50,6 @@ func New(cfg Config) *Server {
 		shards:     shards,
 		log:        cfg.Logger,
 		metrics:    newMetrics(cfg.Registerer, cfg.Logger),
-		streams:    newStreams(cfg.MaxSessions, shards),
 		start:      time.Now(),
 		wheel:      newWheel(cfg.PingInterval, shards),
 		addresses:  newAddresses(limit{rate: cfg.AddressRate, burst: float64(cfg.AddressBurst)}),
@@ -57,6 +58,8 @@ func New(cfg Config) *Server {
 		visitLimit: limit{rate: visitRate, burst: float64(visitBurst * cfg.MaxSubscriptions)},
 		floodLimit: int(floodFactor * max(cfg.EventRate, float64(cfg.EventBurst))),
 	}
+	s.compressor = newCompressor(cfg.Compress, len(shards), s.metrics)
+	s.streams = newStreams(cfg.MaxSessions, shards, s.compressor)
 	for i := range shards {
 		shards[i] = newShard(s, i)
 	}
@@ -136,12 +139,21 @@ func (s *Server) Handler() fiber.Handler {
 		}
 		person, authorized := s.cfg.Authenticate(c)
 		session := newSession(s, person, s.cfg.Address(c))
+		extensions := ""
+		if s.cfg.Compress > 0 {
+			extensions = acceptDeflate(string(bytes.Join(c.Request().Header.PeekAll(extensionsHeader), []byte(","))))
+		}
+		session.deflate = extensions != ""
 		c.Locals(local, admission{session: session, authorized: authorized, kept: c.App().Server().KeepHijackedConns})
 
 		// The upgrade keeps a copy of every header and cookie for as long as the
 		// connection lives, and nobody reads them.
 		trim(&c.Request().Header)
-		return s.upgrade(c)
+		if err := s.upgrade(c); err != nil || extensions == "" {
+			return err
+		}
+		c.Set(extensionsHeader, extensions) // not before: the upgrade refuses who has set it
+		return nil
 	}
 }
 

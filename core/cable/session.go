@@ -66,6 +66,8 @@ type Session struct {
 	subs    []*subscription // in the order of their subscribe; guarded by mu
 	ended   string          // the reason, "" while open: nothing more is queued; guarded by mu
 	closing bool            // the last frame has been written or is in outbox; guarded by mu
+
+	deflate bool // messages may be compressed, in both directions; does not change
 }
 
 // ID names the session: 16 characters of lower-case base32.
@@ -103,7 +105,7 @@ func (s *Session) open(conn net.Conn, early []byte) {
 	if s.net, s.raw = conn, rawOf(conn); s.raw != nil {
 		boundUnsent(s.raw)
 	}
-	s.in = newReader(conn, s.raw, s.server.cfg.MaxFrame, s.begin, early)
+	s.in = newReader(conn, s.raw, s.server.cfg.MaxFrame, s.deflate, s.begin, early)
 }
 
 // begin notes that a frame has begun and more of it is to come.
@@ -119,11 +121,12 @@ var (
 	errClosed   = errors.New("close frame")
 )
 
-// hear notes a sign of life. It is false when there are too many of them.
-func (s *Session) hear() bool {
+// hear notes a sign of life that is worth so many frames. It is false when there are too
+// many of them.
+func (s *Session) hear(frames int) bool {
 	now := time.Now()
 	s.heard.Store(s.server.age(now))
-	return !s.frames.exceeds(s.server.floodLimit, now)
+	return !s.frames.exceeds(frames, s.server.floodLimit, now)
 }
 
 // read handles what the browser sends until the connection or the session ends.
@@ -138,7 +141,7 @@ func (s *Session) readFrame() bool {
 	if s.in.opcode == 0 { // otherwise it came between the frames of a message
 		s.reading.Store(0)
 	}
-	if err == nil && !s.hear() {
+	if err == nil && !s.hear(1+s.in.inflated/inflateUnit) {
 		err = errFlood
 	}
 	switch {

@@ -14,7 +14,8 @@ type streams struct {
 	closed   bool                // no session is added any more; guarded by mu
 	empty    chan struct{}       // closed when closed and without sessions
 
-	shards []*shard
+	shards     []*shard
+	compressor *compressor
 
 	addresses  map[string]int // sessions by address; guarded by mu
 	perAddress int            // the most sessions of one
@@ -32,12 +33,15 @@ type room struct {
 }
 
 type group struct {
-	identifier string  // the JSON string as it came
-	feature    string  // the only one whose messages it gets, "" for all
-	prefix     []byte  // what a data frame starts with
-	foreign    bool    // not as our own client writes it
-	members    int     // guarded by room.mu
-	parts      []*part // by shard, nil where it has had no member; guarded by room.mu
+	identifier string // the JSON string as it came
+	feature    string // the only one whose messages it gets, "" for all
+	prefix     []byte // what a data frame starts with
+	foreign    bool   // not as our own client writes it
+	members    int    // guarded by room.mu
+
+	// plain and packed are the parts by shard, nil where they have had no member. Those
+	// in packed are of sessions that take compressed messages. Both are guarded by room.mu.
+	plain, packed []*part
 }
 
 type subscription struct {
@@ -53,9 +57,10 @@ type subscription struct {
 	mixed bool   // in its mixed
 }
 
-func newStreams(perAddress int, shards []*shard) *streams {
+func newStreams(perAddress int, shards []*shard, c *compressor) *streams {
 	return &streams{
 		shards:     shards,
+		compressor: c,
 		sessions:   map[string]*Session{},
 		rooms:      map[string]*room{},
 		empty:      make(chan struct{}),
@@ -129,7 +134,7 @@ func (t *streams) subscribe(s *Session, identifier, name, feature string) error 
 		return err
 	}
 	defer r.mu.Unlock()
-	p := g.part(s.shard)
+	p := g.part(s)
 	sub := &subscription{session: s, room: r, group: g, part: p}
 	g.members++
 	p.size++
@@ -144,15 +149,20 @@ func (t *streams) subscribe(s *Session, identifier, name, feature string) error 
 	return nil
 }
 
-// part returns the part of a group in a shard; room.mu is held.
-func (g *group) part(d *shard) *part {
-	if n := d.index + 1 - len(g.parts); n > 0 {
-		g.parts = append(g.parts, make([]*part, n)...)
+// part returns the part of a group that a session's subscription belongs to; room.mu is
+// held.
+func (g *group) part(s *Session) *part {
+	parts, i := &g.plain, s.shard.index
+	if s.deflate {
+		parts = &g.packed
 	}
-	if g.parts[d.index] == nil {
-		g.parts[d.index] = &part{}
+	if n := i + 1 - len(*parts); n > 0 {
+		*parts = append(*parts, make([]*part, n)...)
 	}
-	return g.parts[d.index]
+	if (*parts)[i] == nil {
+		(*parts)[i] = &part{}
+	}
+	return (*parts)[i]
 }
 
 // group returns the group of an identifier, which it makes if there is a place for
@@ -239,6 +249,11 @@ func (t *streams) broadcast(to Stream, key string, message []byte) {
 		}
 	}
 	once := encoder{to: to, key: key, message: message}
+	if t.compressor.takes(message) && r.takesPacked(to, s) {
+		// Before r.mu as well: whatever else goes to the room would wait for it.
+		once.deflated = t.compressor.compress(message)
+		defer once.count(t.compressor.metrics)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -264,13 +279,33 @@ func (r *room) broadcast(shards []*shard, once *encoder) {
 		if !g.gets(once.to.Feature) {
 			continue
 		}
-		f := once.encode(g)
-		for i, p := range g.parts {
+		for i, p := range g.plain {
 			if p != nil && p.size > 0 {
-				shards[i].put(job{what: toPart, part: p, frame: f})
+				shards[i].put(job{what: toPart, part: p, frame: once.encode(g, false, p.size)})
+			}
+		}
+		for i, p := range g.packed {
+			if p != nil && p.size > 0 {
+				shards[i].put(job{what: toPart, part: p, frame: once.encode(g, true, p.size)})
 			}
 		}
 	}
+}
+
+// takesPacked reports whether any of those who are to get a message takes it compressed.
+// Whoever comes a moment later gets it as it is.
+func (r *room) takesPacked(to Stream, s *Session) bool {
+	if to.Session != "" {
+		return s != nil && s.deflate
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if to.User != "" {
+		return slices.ContainsFunc(r.users[to.User], func(sub *subscription) bool { return sub.session.deflate })
+	}
+	return slices.ContainsFunc(r.groups, func(g *group) bool {
+		return g.gets(to.Feature) && slices.ContainsFunc(g.packed, func(p *part) bool { return p != nil && p.size > 0 })
+	})
 }
 
 // deliver sends a message to one user's tabs; r.mu is held.
@@ -279,30 +314,51 @@ func (r *room) deliver(once *encoder) {
 		if sub.group.gets(once.to.Feature) {
 			s := sub.session
 			s.mu.Lock()
-			s.post(once.encode(sub.group), true)
+			s.post(once.encode(sub.group, s.deflate, 1), true)
 			s.mu.Unlock()
 		}
 	}
 }
 
-// encoder makes a message's frame once for each run of the same identifier.
+// encoder makes a message's frames once for each run of the same identifier: one as it
+// is and one that is compressed, each if somebody takes it.
 type encoder struct {
-	to      Stream
-	key     string
-	message []byte
+	to       Stream
+	key      string
+	message  []byte
+	deflated []byte // as compressor.compress returns it
+	spared   int    // deliveries of compressed frames
 
-	group *group
-	frame frame
+	group         *group
+	frameKey      string
+	plain, packed []byte
 }
 
-func (e *encoder) encode(g *group) frame {
+// encode returns the frame for so many members of a group. packed says that they take it
+// compressed.
+func (e *encoder) encode(g *group, packed bool, members int) frame {
 	if e.group != g {
-		e.group, e.frame = g, frame{bytes: dataFrame(g.prefix, e.message)}
+		e.group, e.plain, e.packed = g, nil, nil
 		if e.key != "" { // the same of another audience or identifier is something else
-			e.frame.key = e.to.User + "\x00" + e.to.Session + "\x00" + e.to.Feature + "\x00" + e.key + "\x00" + g.identifier
+			e.frameKey = e.to.User + "\x00" + e.to.Session + "\x00" + e.to.Feature + "\x00" + e.key + "\x00" + g.identifier
 		}
 	}
-	return e.frame
+	if packed && e.deflated != nil {
+		if e.packed == nil {
+			e.packed = deflatedFrame(g.prefix, e.deflated)
+		}
+		e.spared += members
+		return frame{bytes: e.packed, key: e.frameKey}
+	}
+	if e.plain == nil {
+		e.plain = dataFrame(g.prefix, e.message)
+	}
+	return frame{bytes: e.plain, key: e.frameKey}
+}
+
+// count tells what compressing was good for.
+func (e *encoder) count(m *metrics) {
+	m.saved.Add(float64(e.spared * savedBy(e.message, e.deflated)))
 }
 
 // deliver sends a message for each subscription to a room.
@@ -311,14 +367,19 @@ func (s *Session) deliver(r *room, once *encoder) {
 	defer s.mu.Unlock()
 	for _, sub := range s.subs {
 		if sub.room == r && sub.group.gets(once.to.Feature) {
-			s.post(once.encode(sub.group), true)
+			s.post(once.encode(sub.group, s.deflate, 1), true)
 		}
 	}
 }
 
 // reply sends a message to one subscription, unless it has ended.
 func (s *Session) reply(sub *subscription, message []byte) {
-	f := frame{bytes: dataFrame(sub.group.prefix, message)}
+	c, once := s.server.compressor, encoder{message: message}
+	if s.deflate && c.takes(message) {
+		once.deflated = c.compress(message)
+		defer once.count(c.metrics)
+	}
+	f := once.encode(sub.group, s.deflate, 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slices.Contains(s.subs, sub) {
