@@ -20,6 +20,7 @@ import (
 
 	"github.com/global-presence/presence/core"
 	"github.com/global-presence/presence/core/bench"
+	"github.com/global-presence/presence/core/cable"
 	"github.com/global-presence/presence/core/carriers"
 	"github.com/global-presence/presence/core/demo"
 	"github.com/global-presence/presence/core/dev"
@@ -147,7 +148,7 @@ func (s *serve) Run(ctx context.Context, c console) error {
 	server, err := core.New(core.Config{
 		Engine: store.Engine, Secret: store.Secret, Listen: s.Listen, Admin: s.Admin, Region: s.Region, Version: buildVersion(),
 		Origins: s.Origins, EmbedOrigins: s.EmbedOrigins, AddressHeader: s.AddressHeader, StopTimeout: s.StopAfter(),
-		APIToken: s.APIToken, APIRate: s.APIRate, Features: carried, Registry: registry, Logger: log,
+		APIToken: s.APIToken, APIRate: s.APIRate, Cable: cable.Config{Compress: s.Compress}, Features: carried, Registry: registry, Logger: log,
 	})
 	if err != nil {
 		return err

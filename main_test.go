@@ -102,6 +102,8 @@ func TestRun_WrongFlags(t *testing.T) {
 		{"api-token", "hunter2 hunter2 hunter2", `is "***********************"; want at least 16`},
 		{"api-rate", "0.5", `is "0.5"; want a number from 1 to 1000000, such as 10000`},
 		{"api-rate", "NaN", `is "NaN"; want a number from 1 to 1000000, such as 10000`},
+		{"compress", "100", `is "100"; want 0 for never, or a number of bytes from 256 to 1048576, such as 1024`},
+		{"compress", "-1", `is "-1"; want 0 for never`},
 		{"plugins", "main.go", `is "main.go"; want a folder`},
 		{"plugins-lock", "main.go", `is "main.go"; want nothing without --plugins`},
 		{"origins", "shop.example", `is "shop.example"; want scheme://host`},

@@ -21,6 +21,7 @@ type Serve struct {
 	Admin         string   `env:"PRESENCE_ADMIN" default:"127.0.0.1:9090" placeholder:"ADDR" help:"Address of metrics, health and profiles, host:port (default ${default})."`
 	APIToken      string   `name:"api-token" env:"PRESENCE_API_TOKEN" placeholder:"TEXT" help:"What other services show to send events, at least 16 characters (default: they may not). Better as a variable: flags can be seen in a list of processes."`
 	APIRate       float64  `name:"api-rate" env:"PRESENCE_API_RATE" default:"10000" placeholder:"NUMBER" help:"Events a second that other services may send together, 1 to 1000000 (default ${default})."`
+	Compress      int      `env:"PRESENCE_COMPRESS" default:"0" placeholder:"BYTES" help:"Compress messages of at least so many bytes for browsers that can, 256 to 1048576; 0 never does (default ${default})."`
 	StopTimeout   string   `env:"PRESENCE_STOP_TIMEOUT" default:"10s" placeholder:"DURATION" help:"How long each part may take to stop (default ${default})."`
 
 	Log
@@ -46,6 +47,9 @@ func (s *Serve) Check() error {
 	}
 	if !(s.APIRate >= 1 && s.APIRate <= 1e6) {
 		f.bad("api-rate", strconv.FormatFloat(s.APIRate, 'g', -1, 64), "a number from 1 to 1000000, such as 10000")
+	}
+	if s.Compress != 0 && (s.Compress < 256 || s.Compress > 1<<20) {
+		f.bad("compress", strconv.Itoa(s.Compress), "0 for never, or a number of bytes from 256 to 1048576, such as 1024")
 	}
 	s.stopTimeout = f.duration("stop-timeout", s.StopTimeout, time.Second, 10*time.Minute)
 	return f.err()
