@@ -51,12 +51,14 @@ type part struct {
 // room.mu, never before, and nothing is waited for under it.
 type screen struct {
 	mu       sync.Mutex
-	version  uint64     // of the part that it shows
 	shown    []fragment // for everybody, in their order on the page
 	broken   bool       // the feature could not render it the last time
 	noted    string     // the revision of the note that was broadcast last
 	headed   string     // and that of the heading
 	personal map[string]personal
+
+	// asked are the renders for single people that are under way, by user.
+	asked map[string]*ask
 
 	// missed are the people, by user, who were to see something that could not be
 	// rendered.
@@ -82,6 +84,14 @@ type personal struct {
 	fragments []fragment
 }
 
+// ask is a render for one person. Whoever wants the same meanwhile waits for it.
+type ask struct {
+	viewer plugins.Person // without session
+	newest uint64         // the version of the newest that was published since and concerns them; guarded by screen.mu
+	done   chan struct{}  // closed when it has ended
+	err    error          // why it failed for everybody who waits; set before done
+}
+
 // maxPersonal is how many users' fragments are kept for each part.
 const maxPersonal = 10_000
 
@@ -89,7 +99,7 @@ func newPart(r *room, f *feature) *part {
 	p := &part{
 		room: r, feature: f, version: 1, all: true,
 		groups: map[plugins.Change]struct{}{}, directs: map[string]*direct{},
-		out: screen{personal: map[string]personal{}, missed: map[string]plugins.Person{}},
+		out: screen{personal: map[string]personal{}, asked: map[string]*ask{}, missed: map[string]plugins.Person{}},
 	}
 	p.out.noted, p.out.headed = p.note().rev, p.heading().rev
 	return p

@@ -21,6 +21,7 @@ type renderJob struct {
 	part    *part
 	version uint64
 	all     bool             // the first view is for everything
+	common  bool             // it may change what anybody sees of their own, not only the users of groups
 	groups  []plugins.Change // that the views after it tell of
 	views   []plugins.View
 }
@@ -42,6 +43,7 @@ func (b *Bus) startRender(p *part) {
 	if len(changes) > 0 {
 		job.add(p, changes)
 	}
+	job.common = p.all || len(p.values) > 0 || slices.ContainsFunc(job.groups, func(c plugins.Change) bool { return !p.isOfUser(c) })
 	p.rendering, p.began = true, time.Now()
 	p.all, p.values = false, nil
 	clear(p.groups)
@@ -62,6 +64,13 @@ func (b *Bus) startRender(p *part) {
 	if !ok {
 		b.endRender(job, false, false, errStopped)
 	}
+}
+
+// isOfUser reports whether the group that a change names is a user.
+func (p *part) isOfUser(c plugins.Change) bool {
+	m, _ := p.feature.manifest()
+	field, ok := m.Field(c.Field)
+	return ok && field.By != plugins.ByRegion
 }
 
 // add adds a view of p's room as it is now.
@@ -222,7 +231,7 @@ func (b *Bus) publish(job renderJob, rendered []plugins.Fragment, full, complete
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if complete {
-		s.version = job.version
+		s.outdate(job)
 	}
 	if full {
 		clear(s.personal) // everything may have changed for everybody
@@ -321,30 +330,81 @@ func (b *Bus) ensurePersonal(ctx context.Context, p *part, viewer plugins.Person
 		if !up { // under the lock, so that what it renders when it is up finds them noted
 			p.out.miss(viewer)
 		}
+		other := p.out.asked[viewer.User]
+		mine := &ask{viewer: viewer, done: make(chan struct{})}
+		has := ok && own.viewer == viewer
+		if !has && up && other == nil {
+			p.out.asked[viewer.User] = mine
+		}
 		p.out.mu.Unlock()
 		switch {
-		case ok && own.viewer == viewer:
+		case has:
 			return nil
 		case !up:
 			return plugins.ErrUnavailable
+		case other == nil:
+			kept, err := b.renderPersonal(ctx, p, mine)
+			p.out.answer(mine, ctx, err)
+			if kept || err != nil {
+				return err
+			}
+			continue
 		}
-		p.room.mu.Lock()
-		err := b.awaitPart(ctx, p)
-		state := p.room.state.State(p.feature.name, []string{viewer.User})
-		version := p.version
-		p.room.mu.Unlock()
-		if err != nil {
-			return err
+		select {
+		case <-other.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		rendered, err := b.call(ctx, p.feature, plugins.View{Feature: p.feature.name, Room: p.room.name, State: state, Viewer: viewer})
-		if err != nil {
-			return err
-		}
-		kept, err := p.out.keepPersonal(version, viewer, rendered)
-		if kept || err != nil {
-			return err
+		if other.viewer == viewer && other.err != nil {
+			return other.err
 		}
 	}
+}
+
+// answer ends a render for one person. That the time of who asked was up is no answer
+// for others.
+func (s *screen) answer(a *ask, ctx context.Context, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() == nil {
+		a.err = err
+	}
+	delete(s.asked, a.viewer.User)
+	close(a.done)
+}
+
+// outdate notes, for those who wait for something of their own, that a job was published
+// that may change it; s.mu is held.
+func (s *screen) outdate(job renderJob) {
+	if job.common {
+		for _, a := range s.asked {
+			a.newest = max(a.newest, job.version)
+		}
+		return
+	}
+	for _, c := range job.groups {
+		if a := s.asked[c.Group]; a != nil {
+			a.newest = max(a.newest, job.version)
+		}
+	}
+}
+
+// renderPersonal renders what one person sees of p and keeps it, unless something newer
+// was published meanwhile that concerns them.
+func (b *Bus) renderPersonal(ctx context.Context, p *part, a *ask) (kept bool, err error) {
+	p.room.mu.Lock()
+	err = b.awaitPart(ctx, p)
+	state := p.room.state.State(p.feature.name, []string{a.viewer.User})
+	version := p.version
+	p.room.mu.Unlock()
+	if err != nil {
+		return false, err
+	}
+	rendered, err := b.call(ctx, p.feature, plugins.View{Feature: p.feature.name, Room: p.room.name, State: state, Viewer: a.viewer})
+	if err != nil {
+		return false, err
+	}
+	return p.out.keepPersonal(version, a, rendered)
 }
 
 // miss notes that viewer has not seen what they were to; s.mu is held.
@@ -361,12 +421,13 @@ func (s *screen) forget() {
 	clear(s.missed)
 }
 
-// keepPersonal stores what viewer sees, unless something newer was published since
-// it was rendered, of which it may lack a change.
-func (s *screen) keepPersonal(version uint64, viewer plugins.Person, rendered []plugins.Fragment) (kept bool, err error) {
+// keepPersonal stores what a person sees, unless something newer that concerns them was
+// published since it was rendered, of which it may lack a change.
+func (s *screen) keepPersonal(version uint64, a *ask, rendered []plugins.Fragment) (kept bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.version > version {
+	viewer := a.viewer
+	if a.newest > version {
 		return false, nil
 	}
 	own := personal{viewer: viewer}
