@@ -17,6 +17,7 @@ type feature struct {
 	name    string
 	carrier plugins.Carrier
 	lane    chan *job     // events in the order in which they came
+	turns   chan struct{} // has a token for each render that is under way
 	latest  latest        // those of them that a newer one replaces
 	rewatch chan struct{} // holds a token when the watches have changed
 	gone    chan struct{} // closed when it is removed
@@ -38,9 +39,15 @@ type feature struct {
 	complaints *quota // what is said of it in the log, all together
 }
 
+// maxRenders is how many views a feature renders at once. Its carrier takes thousands,
+// but the time that each may take begins when it is asked for: a server that ten
+// thousand rooms come to in a few seconds would take a feature for hung that only has
+// much to do.
+const maxRenders = 16
+
 func newFeature(f Feature) *feature {
 	return &feature{
-		name: f.Name, carrier: f.Carrier, lane: make(chan *job, laneSize), latest: latest{waiting: map[latestKey]*job{}},
+		name: f.Name, carrier: f.Carrier, lane: make(chan *job, laneSize), turns: make(chan struct{}, maxRenders), latest: latest{waiting: map[latestKey]*job{}},
 		rewatch: make(chan struct{}, 1), gone: make(chan struct{}), changed: make(chan struct{}), complaints: newQuota(),
 	}
 }

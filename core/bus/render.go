@@ -189,8 +189,16 @@ func (b *Bus) tellNote(p *part) {
 	}
 }
 
-// call renders a view and checks what comes back.
+// call renders a view and checks what comes back. It waits for its turn.
 func (b *Bus) call(ctx context.Context, f *feature, v plugins.View) ([]plugins.Fragment, error) {
+	select {
+	case f.turns <- struct{}{}:
+		defer func() { <-f.turns }()
+	case <-f.gone:
+		return nil, fmt.Errorf("render %s in %q: %w", f.name, v.Room, plugins.ErrUnavailable)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("render %s in %q: %w", f.name, v.Room, context.Cause(ctx))
+	}
 	began := time.Now()
 	fragments, err := f.carrier.Render(ctx, v)
 	if f.isGone() { // no series and no complaint of it any more
