@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,15 +26,16 @@ type bench struct {
 	cfg       Config
 	name      string // of the run, which nothing else has
 	start     time.Time
-	base      atomic.Int64
+	events    events
 	told      chan struct{} // has a token when all sockets of a shard have another event
 	shards    []*shard
 	readers   []*reader
 	publisher publisher
+	numbers   numbers
 	meter     meter
 	progress  *progress
 
-	warm bool  // base is known
+	warm bool  // it is known which event a number is
 	next int64 // the number of the next event
 }
 
@@ -49,21 +51,20 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	}
 	b := &bench{
 		cfg: cfg, name: strings.ToLower(rand.Text()[:8]), start: time.Now(), told: make(chan struct{}, 1),
-		meter: newMeter(cfg), progress: newProgress(cfg.Progress), next: 1,
+		events: make(events, cfg.Rooms), meter: newMeter(cfg), progress: newProgress(cfg.Progress), next: 1,
 	}
-	n := numbers{marker: []byte(b.name)}
 	if cfg.Publish == "" {
 		p := newPresence(cfg, b.name)
 		defer p.client.CloseIdleConnections()
-		n, b.publisher = numbers{marker: []byte(counterTotal), total: true}, p
+		b.numbers, b.publisher = numbers{marker: []byte(counterTotal), total: true}, p
 	} else {
 		p := newBroadcast(cfg, b.name)
 		defer p.client.CloseIdleConnections()
-		b.publisher = p
+		b.numbers, b.publisher = numbers{marker: []byte(b.name)}, p
 	}
 	defer b.close()
 	for range min(maxShards, runtime.GOMAXPROCS(0), cfg.Sockets) {
-		s := &shard{numbers: n, base: &b.base, told: b.told, start: b.start}
+		s := &shard{numbers: b.numbers, events: b.events, told: b.told, start: b.start, alive: make([]int, cfg.Rooms)}
 		r, err := openReader(s)
 		if err != nil {
 			return nil, err
@@ -92,7 +93,7 @@ func (b *bench) close() {
 
 // run connects and measures. The report is never nil.
 func (b *bench) run(ctx context.Context) (*Report, error) {
-	r := &Report{URL: b.cfg.URL, Identifier: b.cfg.Identifier, Sockets: b.cfg.Sockets, Sources: max(1, len(b.cfg.Sources)), Started: b.start.UTC().Truncate(time.Second)}
+	r := &Report{URL: b.cfg.URL, Identifier: b.cfg.identifier(0), Sockets: b.cfg.Sockets, Sources: max(1, len(b.cfg.Sources)), Started: b.start.UTC().Truncate(time.Second)}
 	before, err := b.look(ctx)
 	if err != nil {
 		return r, err
@@ -131,17 +132,36 @@ func (b *bench) look(ctx context.Context) (v view, err error) {
 
 // connect opens all sockets.
 func (b *bench) connect(ctx context.Context, before view) (Connect, error) {
-	d := newDialer(b.cfg)
-	if b.cfg.Publish == "" {
+	people := b.cfg.Met
+	if b.cfg.Publish == "" && len(people) == 0 {
 		b.progress.now(func() string { return fmt.Sprintf("connect: %d people open the page", b.cfg.People) })
-	}
-	if err := d.meet(ctx); err != nil {
-		return Connect{}, err
+		var err error
+		if people, err = meet(ctx, b.cfg); err != nil {
+			return Connect{}, err
+		}
 	}
 	began, usedBefore := time.Now(), before
 	if v, err := b.look(ctx); err == nil {
 		usedBefore = v
 	}
+	s := b.storm(ctx, people)
+	opened, slowest, err := b.dial(ctx, people, s.confirmed)
+	took := time.Since(began)
+	c := Connect{
+		Sockets: opened, Seconds: took.Seconds(), PerSecond: float64(opened) / took.Seconds(), SlowestMs: ms(slowest),
+	}
+	storm, errStorm := s.end(ctx)
+	c.Storm = storm
+	if after, errLook := b.look(ctx); errLook == nil {
+		c.Use = b.use(usedBefore, after)
+	}
+	return c, errors.Join(err, errStorm)
+}
+
+// dial opens all sockets, and calls confirmed when one is subscribed. It returns how many it has
+// opened, and the time that the slowest took.
+func (b *bench) dial(ctx context.Context, people []Person, confirmed func(*socket)) (sockets int, longest time.Duration, err error) {
+	d := newDialer(b.cfg, people, b.numbers)
 	var opened, slowest atomic.Int64
 	b.progress.now(func() string { return fmt.Sprintf("connect: %d of %d sockets", opened.Load(), b.cfg.Sockets) })
 	g, dialing := errgroup.WithContext(ctx)
@@ -152,7 +172,7 @@ func (b *bench) connect(ctx context.Context, before view) (Connect, error) {
 		}
 		g.Go(func() error {
 			asked := time.Now()
-			k, c, err := d.open(dialing, i)
+			k, c, err := d.open(dialing, i, confirmed)
 			if err == nil {
 				err = b.readers[i%len(b.readers)].watch(k, c)
 			}
@@ -172,16 +192,8 @@ func (b *bench) connect(ctx context.Context, before view) (Connect, error) {
 			}
 		})
 	}
-	err := g.Wait()
-	took := time.Since(began)
-	c := Connect{
-		Sockets: int(opened.Load()), Seconds: took.Seconds(), PerSecond: float64(opened.Load()) / took.Seconds(),
-		SlowestMs: ms(time.Duration(slowest.Load())),
-	}
-	if after, errLook := b.look(ctx); errLook == nil {
-		c.Use = b.use(usedBefore, after)
-	}
-	return c, err
+	err = g.Wait()
+	return int(opened.Load()), time.Duration(slowest.Load()), err
 }
 
 // phase measures one phase. What it returns has no name if there was nothing to measure.
@@ -241,7 +253,7 @@ func (b *bench) begin(st *stage, name string) {
 func (b *bench) done() int64 {
 	done := int64(math.MaxInt64)
 	for _, s := range b.shards {
-		done = min(done, s.done.Load())
+		done = min(done, s.finished())
 	}
 	return done
 }
@@ -263,25 +275,39 @@ func (b *bench) await(ctx context.Context, events int64) bool {
 	return true
 }
 
-// warmUp has the first event happen, and learns what number a server of ours gives it.
+// warmUp has the first event of each room happen, and learns what number a server of ours
+// gives it.
 func (b *bench) warmUp(ctx context.Context) error {
 	b.progress.now(func() string { return "the first message" })
-	if err := b.publisher.publish(ctx, []int64{b.next}); err != nil {
+	rooms := int64(len(b.events))
+	p := b.publish(ctx, rooms, 64)
+	for n := range rooms {
+		p.numbers <- b.next + n
+	}
+	if _, err := p.wait(); err != nil {
 		return err
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for began := time.Now(); ; {
 		low, high := b.extent()
-		if low == high && low > 0 {
-			b.base.Store(low - b.next)
+		differs := slices.IndexFunc(low, func(n int64) bool { return n <= 0 })
+		for i := range low {
+			if low[i] != high[i] {
+				differs = i
+			}
+		}
+		if differs < 0 {
+			for i := range low {
+				b.events[i].Store(low[i] - 1)
+			}
 			b.warm = true
-			b.next++
+			b.next += rooms
 			return nil
 		}
 		if time.Since(began) > b.cfg.Patience {
 			return fmt.Errorf("the first message is not at all sockets after %v: the lowest number there is %d, the highest %d; "+
-				"want the same above 0 at all, of messages that nobody else publishes", b.cfg.Patience, low, high)
+				"want the same above 0 at all, of messages that nobody else publishes", b.cfg.Patience, low[differs], high[differs])
 		}
 		select {
 		case <-ctx.Done():
@@ -291,19 +317,32 @@ func (b *bench) warmUp(ctx context.Context) error {
 	}
 }
 
-func (b *bench) extent() (low, high int64) {
-	low = math.MaxInt64
+// extent returns the lowest and the highest number that the sockets of a room have seen,
+// by room. Where none is left the lowest is the highest.
+func (b *bench) extent() (low, high []int64) {
+	low, high = make([]int64, len(b.events)), make([]int64, len(b.events))
+	for i := range low {
+		low[i] = math.MaxInt64
+	}
 	for _, s := range b.shards {
-		l, h := s.extent()
-		low, high = min(low, l), max(high, h)
+		s.extent(low, high)
+	}
+	for i := range low {
+		low[i] = min(low[i], high[i])
 	}
 	return low, high
 }
 
 // alone reports whether somebody else has had events happen.
 func (b *bench) alone() error {
-	if _, high := b.extent(); b.warm && high-b.base.Load() >= b.next {
-		return fmt.Errorf("a socket has event %d, and only %d were published: somebody else does so, too; take another --room", high-b.base.Load(), b.next-1)
+	if !b.warm {
+		return nil
+	}
+	_, high := b.extent()
+	for room, number := range high {
+		if n := b.events.of(room, number); n >= b.next {
+			return fmt.Errorf("a socket has event %d, and only %d were published: somebody else does so, too; take another --room", n, b.next-1)
+		}
 	}
 	return nil
 }
@@ -313,9 +352,13 @@ func (b *bench) collect(name string, st *stage, published int64, after view) Pha
 	var all tally
 	var last []time.Duration
 	p := Phase{Name: name, Published: published}
+	sockets := make([]int, len(b.events)) // by room
 	for i, s := range b.shards {
 		t, alive, lost := s.end()
-		p.Sockets += alive
+		for room, n := range alive {
+			sockets[room] += n
+			p.Sockets += n
+		}
 		if lost != nil {
 			p.Lost = cmp.Or(p.Lost, lost.Error())
 		}
@@ -346,7 +389,10 @@ func (b *bench) collect(name string, st *stage, published int64, after view) Pha
 	if name == Idle {
 		return p
 	}
-	p.Missing = max(0, published*int64(p.Sockets)-all.deliveries)
+	for n := st.first; n < st.first+published; n++ {
+		p.Missing += int64(sockets[b.events.room(n)])
+	}
+	p.Missing = max(0, p.Missing-all.deliveries)
 	p.Latency = quantiles(&all.latency)
 	if name != Saturation { // whose moments are not kept
 		var until histogram
@@ -367,6 +413,15 @@ func (b *bench) use(before, after view) Use {
 		u.Server = &Server{
 			CPUSeconds: cpu, Cores: cpu / seconds, RSSBytes: after.server.rss,
 			ChildrenCPUSeconds: max(0, after.server.children-before.server.children),
+			Superseded:         after.server.superseded - before.server.superseded,
+		}
+		for feature, n := range after.server.renders {
+			if n -= before.server.renders[feature]; n > 0 {
+				if u.Server.Renders == nil {
+					u.Server.Renders = map[string]int64{}
+				}
+				u.Server.Renders[feature] = n
+			}
 		}
 	}
 	return u

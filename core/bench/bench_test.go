@@ -107,7 +107,7 @@ func TestRun_Presence(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "report.json")
 	flags := bench.Flags{
 		URL: socket, Sockets: 50, Phases: []string{"idle", "rate", "saturation", "click"}, Time: "400ms", Rate: 50, InFlight: 20, Room: "the bench", People: 3,
-		Size: 200, Token: token, Metrics: metrics, JSON: file,
+		Rooms: 1, Size: 200, Token: token, Metrics: metrics, JSON: file,
 	}
 	var table bytes.Buffer
 	if err := flags.Measure(t.Context(), &table, &progress); err != nil {
@@ -337,7 +337,7 @@ func TestRun_SomebodyElse(t *testing.T) {
 func TestFlags_Wrong(t *testing.T) {
 	good := func() bench.Flags {
 		return bench.Flags{
-			URL: "ws://127.0.0.1:8080/cable", Sockets: 10, Phases: []string{"idle"}, Time: "10s", Rate: 20, InFlight: 64, Room: "bench", People: 1, Size: 200,
+			URL: "ws://127.0.0.1:8080/cable", Sockets: 10, Phases: []string{"idle"}, Time: "10s", Rate: 20, InFlight: 64, Room: "bench", People: 1, Rooms: 1, Size: 200,
 		}
 	}
 	for _, tt := range []struct {
@@ -350,16 +350,16 @@ func TestFlags_Wrong(t *testing.T) {
 		{"Token", func(f *bench.Flags) { f.Phases = []string{"idle", "click"} }, []string{`--token is ""; want the server's --api-token`}},
 		{"Identifier", func(f *bench.Flags) { f.Publish = "http://127.0.0.1/_broadcast" }, []string{`--identifier is ""; want the JSON of a subscription`}},
 		{"Empty", func(f *bench.Flags) { *f = bench.Flags{URL: f.URL, Time: "0s", Token: "x"} }, []string{
-			"--sockets is empty", "--phases is empty", "--time is empty", "--rate is empty", "--in-flight is empty", "--room is empty", "--people is empty", "--size is empty",
+			"--sockets is empty", "--phases is empty", "--time is empty", "--rate is empty", "--in-flight is empty", "--room is empty", "--people is empty", "--rooms is empty", "--size is empty",
 		}},
 		{"All", func(f *bench.Flags) {
 			*f = bench.Flags{
 				URL: "x", Sockets: -1, Phases: []string{"idle", "sleep"}, Time: "1h", Rate: -1, InFlight: -1, Room: "a\x00", People: -1, Identifier: "bench",
-				Publish: "x", Body: "x", Size: -1, Header: []string{"x"}, Sources: []string{"x"}, PID: 1 << 30, Metrics: "x",
+				Rooms: -1, Sync: true, Storm: -1, Publish: "x", Body: "x", Size: -1, Header: []string{"x"}, Sources: []string{"x"}, PID: 1 << 30, Metrics: "x",
 			}
 		}, []string{
 			"URL is ", `--sockets is "-1"; want 1 to 250000`, `--phases is "sleep"; want some of idle,rate,saturation,click`, `--time is "1h0m0s"; want 100ms to 10m`,
-			"--rate is ", "--in-flight is ", "--room is ", "--people is ", "--identifier is ", "--publish is ", "--body is ", "--size is ", "--header is ", "--sources is ", "--metrics is ", "--pid is ",
+			"--rate is ", "--in-flight is ", "--room is ", "--rooms is ", "--sync is ", "--storm is ", "--people is ", "--identifier is ", "--publish is ", "--body is ", "--size is ", "--header is ", "--sources is ", "--metrics is ", "--pid is ",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -55,11 +56,29 @@ type Config struct {
 	Room   string
 	People int
 
+	// Rooms is how many rooms of a server of ours the sockets, and the events, are spread
+	// over in turn: Room, or Room-1, Room-2, … if there are several. Default 1.
+	Rooms int
+
+	// Met are people who have opened the page of a server of ours, as Meet returns them,
+	// with nothing published since. Default: People of them open it first.
+	Met []Person
+
+	// Sync says that each socket asks at once for what its page lacks, as pages do when
+	// they come back, and counts as connected when it has that. For a server of ours.
+	Sync bool
+
+	// Storm is how many messages a second are published while the sockets connect, and one
+	// more when all are there: all that are published after a socket's confirmation have
+	// to reach it. Default none. It takes one room.
+	Storm float64
+
 	// Token is what a server of ours was given as --api-token, or what Publish wants as a
 	// bearer token.
 	Token string
 
-	// Identifier is the JSON of the subscription. Default: the counter of Room.
+	// Identifier is the JSON of the subscription, in which {room} stands for the JSON of
+	// the socket's room. Default: the counter of the room.
 	Identifier string
 
 	// Publish is the HTTP address at which a server that is not ours takes broadcasts, by
@@ -84,7 +103,8 @@ type Config struct {
 
 	// PID is the server's process on this machine, whose cost and whose children's are
 	// read from /proc. Metrics is the address of its metrics for Prometheus, which tell
-	// of it without its children. Default none: only this program's cost is told.
+	// of it without its children, and what a server of ours has rendered. Default none:
+	// only this program's cost is told.
 	PID     int
 	Metrics string
 
@@ -106,17 +126,18 @@ func (c Config) withDefaults() Config {
 	c.Rate = cmp.Or(c.Rate, 20)
 	c.InFlight = cmp.Or(c.InFlight, 64)
 	c.Room = cmp.Or(c.Room, "bench")
+	c.Rooms = cmp.Or(c.Rooms, 1)
 	c.People = min(cmp.Or(c.People, 100), max(1, c.Sockets))
 	c.Size = cmp.Or(c.Size, 200)
 	c.Patience = cmp.Or(c.Patience, 30*time.Second)
 	if c.Identifier == "" && c.Publish == "" {
-		c.Identifier = `{"channel":"Live","room":` + quote(c.Room) + `,"feature":"counter"}`
+		c.Identifier = `{"channel":"Live","room":{room},"feature":"counter"}`
 	}
 	if c.Stream == "" {
 		var params struct {
 			Stream string `json:"stream_name"`
 		}
-		_ = json.Unmarshal([]byte(c.Identifier), &params) // it need not have one
+		_ = json.Unmarshal([]byte(c.identifier(0)), &params) // it need not have one
 		c.Stream = cmp.Or(params.Stream, c.Room)
 	}
 	c.Body = cmp.Or(c.Body, `{"stream":{stream},"data":{data}}`)
@@ -124,6 +145,19 @@ func (c Config) withDefaults() Config {
 		c.Sources = loopbacks(c.URL, c.Sockets)
 	}
 	return c
+}
+
+// room returns the room of the socket, the person or the event of an index.
+func (c Config) room(index int) string {
+	if c.Rooms == 1 {
+		return c.Room
+	}
+	return c.Room + "-" + strconv.Itoa(index%c.Rooms+1)
+}
+
+// identifier returns the identifier of the socket of an index.
+func (c Config) identifier(index int) string {
+	return strings.ReplaceAll(c.Identifier, "{room}", quote(c.room(index)))
 }
 
 // perSource is how many sockets come from one loopback address: as many as a server of
@@ -160,7 +194,7 @@ func (c Config) Check() error {
 	if c.Sockets < 1 || c.Sockets > 250_000 {
 		bad("sockets", c.Sockets, "1 to 250000")
 	}
-	publishes := false
+	publishes := c.Storm > 0
 	for _, p := range c.Phases {
 		if !slices.Contains(phases, p) {
 			bad("phases", p, "some of "+strings.Join(phases, ","))
@@ -176,14 +210,30 @@ func (c Config) Check() error {
 	if c.InFlight < 1 || c.InFlight > 10_000 {
 		bad("in-flight", c.InFlight, "1 to 10000")
 	}
-	if err := state.CheckRoom(c.Room); err != nil {
+	if err := state.CheckRoom(c.room(max(0, c.Rooms-1))); err != nil {
 		bad("room", c.Room, "the name of a room: "+err.Error())
+	}
+	ours := c.Publish == ""
+	switch {
+	case c.Rooms < 1 || c.Rooms > c.Sockets:
+		bad("rooms", c.Rooms, "1 to as many as there are sockets")
+	case c.Rooms > 1 && !ours:
+		bad("rooms", c.Rooms, "1 for a server that is not ours")
+	}
+	if c.Sync && !ours {
+		bad("sync", c.Sync, "no sync for a server that is not ours")
+	}
+	switch {
+	case c.Storm != 0 && !(c.Storm >= 0.1 && c.Storm <= 1000):
+		bad("storm", c.Storm, "0.1 to 1000 messages a second")
+	case c.Storm > 0 && c.Rooms > 1:
+		bad("storm", c.Storm, "no storm where there are several rooms")
 	}
 	if c.People < 1 {
 		bad("people", c.People, "1 or more")
 	}
 	var params map[string]any
-	if json.Unmarshal([]byte(c.Identifier), &params) != nil || params == nil {
+	if json.Unmarshal([]byte(c.identifier(0)), &params) != nil || params == nil {
 		bad("identifier", c.Identifier, `the JSON of a subscription, such as {"channel":"$pubsub","stream_name":"bench"}`)
 	}
 	if c.Publish != "" && !hasScheme(c.Publish, "http", "https") {
@@ -195,7 +245,7 @@ func (c Config) Check() error {
 	if c.Size < 1 || c.Size > 60_000 {
 		bad("size", c.Size, "1 to 60000 bytes")
 	}
-	if publishes && c.Publish == "" && c.Token == "" {
+	if publishes && ours && c.Token == "" {
 		bad("token", c.Token, "the server's --api-token, or only --phases idle, or --publish for a server that is not ours")
 	}
 	for _, h := range c.Headers {

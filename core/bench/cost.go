@@ -18,6 +18,10 @@ type cost struct {
 	cpu      float64 // seconds, since it began
 	children float64 // of all processes below it that live
 	rss      int64   // bytes, its own
+
+	// Of a server of ours, if its metrics are read.
+	renders    map[string]int64 // by feature
+	superseded int64            // frames that a newer one took the place of
 }
 
 // meter reads what a server has used; nil where nothing tells.
@@ -27,7 +31,15 @@ type meter func(ctx context.Context) (cost, error)
 func newMeter(cfg Config) meter {
 	switch {
 	case cfg.PID != 0:
-		return func(context.Context) (cost, error) { return processCost(cfg.PID) }
+		return func(ctx context.Context) (cost, error) {
+			c, err := processCost(cfg.PID)
+			if cfg.Metrics == "" || err != nil {
+				return c, err
+			}
+			told, err := metricsCost(ctx, cfg.Metrics)
+			c.renders, c.superseded = told.renders, told.superseded
+			return c, err
+		}
 	case cfg.Metrics != "":
 		return func(ctx context.Context) (cost, error) { return metricsCost(ctx, cfg.Metrics) }
 	}
@@ -51,7 +63,7 @@ func metricsCost(ctx context.Context, address string) (cost, error) {
 	if res.StatusCode != http.StatusOK {
 		return cost{}, fmt.Errorf("read metrics: %s answers %s", address, res.Status)
 	}
-	var c cost
+	c := cost{renders: map[string]int64{}}
 	found := 0
 	for s := bufio.NewScanner(res.Body); s.Scan(); {
 		name, value, _ := strings.Cut(s.Text(), " ")
@@ -64,6 +76,12 @@ func metricsCost(ctx context.Context, address string) (cost, error) {
 		case name == "process_resident_memory_bytes":
 			c.rss = int64(n)
 			found++
+		case name == "presence_frames_superseded_total":
+			c.superseded = int64(n)
+		default:
+			if rest, ok := strings.CutPrefix(name, `presence_render_seconds_count{feature="`); ok {
+				c.renders[strings.TrimSuffix(rest, `"}`)] = int64(n)
+			}
 		}
 	}
 	if found != 2 {

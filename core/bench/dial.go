@@ -7,15 +7,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // dialers is how many handshakes are under way at once.
@@ -28,72 +24,31 @@ type dialer struct {
 	host    string   // as the handshake names it
 	path    string   // and the query
 	tls     bool     //
-	cookies []string // of people, in turn; none for a server that is not ours
+	people  []Person // in turn; none for a server that is not ours
+	numbers numbers
 }
 
-func newDialer(cfg Config) *dialer {
+func newDialer(cfg Config, people []Person, n numbers) *dialer {
 	u, _ := url.Parse(cfg.URL) // it was checked
-	d := &dialer{cfg: cfg, host: u.Host, address: u.Host, path: u.RequestURI(), tls: u.Scheme == "wss"}
+	d := &dialer{cfg: cfg, host: u.Host, address: u.Host, path: u.RequestURI(), tls: u.Scheme == "wss", people: people, numbers: n}
 	if u.Port() == "" {
 		d.address = net.JoinHostPort(u.Hostname(), map[bool]string{false: "80", true: "443"}[d.tls])
 	}
 	return d
 }
 
-// meet opens the room's page once for each person, as browsers do, and keeps their
-// cookies.
-func (d *dialer) meet(ctx context.Context) error {
-	if d.cfg.Publish != "" {
-		return nil
-	}
-	page := web(d.cfg.URL, "/r/"+url.PathEscape(d.cfg.Room))
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}, Timeout: d.cfg.Patience}
-	defer client.CloseIdleConnections()
-	d.cookies = make([]string, d.cfg.People)
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(8)
-	for i := range d.cookies {
-		g.Go(func() (err error) {
-			d.cookies[i], err = visit(ctx, client, page)
-			return err
-		})
-	}
-	return g.Wait()
-}
-
-// visit returns the cookie of somebody new.
-func visit(ctx context.Context, client *http.Client, page string) (cookie string, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
-	if err != nil {
-		return "", err
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("open the page: %w", err)
-	}
-	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body) // so that the connection is used again
-	var all []string
-	for _, c := range res.Cookies() {
-		all = append(all, c.Name+"="+c.Value)
-	}
-	if res.StatusCode != http.StatusOK || len(all) == 0 {
-		return "", fmt.Errorf("open the page %s: %s, with %d cookies; want 200 and one: is this a server of ours?", page, res.Status, len(all))
-	}
-	return strings.Join(all, "; "), nil
-}
-
-// open opens the socket of an index and subscribes. What came after the confirmation is
-// pending.
-func (d *dialer) open(ctx context.Context, index int) (*socket, net.Conn, error) {
+// open opens the socket of an index and subscribes; it calls confirmed when that is
+// confirmed. With Config.Sync it returns when what the page lacked has come. What came
+// after the confirmation is pending.
+func (d *dialer) open(ctx context.Context, index int, confirmed func(*socket)) (*socket, net.Conn, error) {
 	c, err := d.connect(ctx, index)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	k := &socket{}
-	if err := errors.Join(c.SetDeadline(time.Now().Add(d.cfg.Patience)), d.subscribe(c, index, k), c.SetDeadline(time.Time{})); err != nil {
+	k := &socket{room: index % d.cfg.Rooms}
+	if err := errors.Join(c.SetDeadline(time.Now().Add(d.cfg.Patience)), d.subscribe(c, index, k, confirmed), c.SetDeadline(time.Time{})); err != nil {
 		_ = c.Close()
 		return nil, nil, err
 	}
@@ -112,10 +67,12 @@ func (d *dialer) connect(ctx context.Context, index int) (net.Conn, error) {
 }
 
 // subscribe does all that comes before messages do.
-func (d *dialer) subscribe(c net.Conn, index int, k *socket) error {
+func (d *dialer) subscribe(c net.Conn, index int, k *socket, confirmed func(*socket)) error {
 	h := header(d.cfg.Headers)
-	if len(d.cookies) > 0 {
-		h.Set("Cookie", d.cookies[index%len(d.cookies)])
+	var who Person
+	if len(d.people) > 0 {
+		who = d.people[index%len(d.people)]
+		h.Set("Cookie", who.Cookie)
 	}
 	h.Set("Connection", "Upgrade")
 	h.Set("Upgrade", "websocket")
@@ -139,40 +96,85 @@ func (d *dialer) subscribe(c net.Conn, index int, k *socket) error {
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		return fmt.Errorf("handshake: the server answers %s; want 101", res.Status)
 	}
-	return d.greet(c, r, k)
+	identifier := quote(d.cfg.identifier(index))
+	in := &incoming{r: r}
+	if err := d.greet(c, in, identifier); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	confirmed(k)
+	from := in.at
+	if d.cfg.Sync {
+		if err := d.sync(c, in, identifier, who); err != nil {
+			return fmt.Errorf("sync: %w", err)
+		}
+	}
+	rest, _ := r.Peek(r.Buffered())
+	k.pending = slices.Concat(in.b[from:], rest)
+	return nil
+}
+
+// incoming is what a socket has got so far.
+type incoming struct {
+	r  *bufio.Reader
+	b  []byte
+	at int // where the next frame begins
+}
+
+// next returns the next frame. The payload points into what was read.
+func (in *incoming) next() (op byte, payload []byte, err error) {
+	for buffer := make([]byte, 1<<10); ; {
+		op, payload, size, err := nextFrame(in.b[in.at:])
+		if err != nil || size > 0 {
+			in.at += size
+			return op, payload, err
+		}
+		n, err := in.r.Read(buffer)
+		if err != nil {
+			return 0, nil, err
+		}
+		in.b = append(in.b, buffer[:n]...)
+	}
 }
 
 // greet reads until the subscription is confirmed.
-func (d *dialer) greet(c net.Conn, r *bufio.Reader, k *socket) error {
-	b, buffer := []byte(nil), make([]byte, 1<<10)
+func (d *dialer) greet(c net.Conn, in *incoming, identifier string) error {
 	for {
-		op, payload, size, err := nextFrame(b)
+		op, payload, err := in.next()
 		if err != nil {
 			return err
 		}
-		if size == 0 {
-			n, err := r.Read(buffer)
-			if err != nil {
-				return fmt.Errorf("subscribe: %w", err)
-			}
-			b = append(b, buffer[:n]...)
-			continue
-		}
-		b = b[size:]
 		switch {
 		case op == opClose:
-			return fmt.Errorf("subscribe: the server closed the socket: %q", payload)
+			return fmt.Errorf("the server closed the socket: %q", payload)
 		case op != opText:
 		case kindOf(payload) == "welcome":
-			if _, err := c.Write(clientFrame(opText, `{"command":"subscribe","identifier":`+quote(d.cfg.Identifier)+`}`)); err != nil {
-				return fmt.Errorf("subscribe: %w", err)
+			if _, err := c.Write(clientFrame(opText, `{"command":"subscribe","identifier":`+identifier+`}`)); err != nil {
+				return err
 			}
 		case kindOf(payload) == "disconnect", bytes.Contains(payload, []byte(`"type":"reject_subscription"`)):
-			return fmt.Errorf("subscribe: the server refuses: %s", payload)
+			return fmt.Errorf("the server refuses: %s", payload)
 		case bytes.Contains(payload, []byte(`"type":"confirm_subscription"`)):
-			rest, _ := r.Peek(r.Buffered())
-			k.pending = slices.Concat(b, rest)
 			return nil
+		}
+	}
+}
+
+// sync asks for what a page lacks, and reads until the counter has come.
+func (d *dialer) sync(c net.Conn, in *incoming, identifier string, who Person) error {
+	if _, err := c.Write(clientFrame(opText, `{"command":"message","identifier":`+identifier+`,"data":`+quote(who.sync())+`}`)); err != nil {
+		return err
+	}
+	for {
+		op, payload, err := in.next()
+		switch {
+		case err != nil:
+			return err
+		case op == opClose, op == opText && kindOf(payload) == "disconnect":
+			return fmt.Errorf("the server closed the socket: %q", payload)
+		case op == opText:
+			if d.numbers.isWhole(payload) {
+				return nil
+			}
 		}
 	}
 }

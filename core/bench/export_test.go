@@ -45,7 +45,7 @@ type Taker struct {
 
 // NewTaker returns one that measures.
 func NewTaker() *Taker {
-	s := &shard{numbers: numbers{marker: []byte(counterTotal), total: true}, base: &atomic.Int64{}, told: make(chan struct{}, 1), start: time.Now()}
+	s := &shard{numbers: numbers{marker: []byte(counterTotal), total: true}, events: make(events, 1), told: make(chan struct{}, 1), start: time.Now(), alive: make([]int, 1)}
 	k := &socket{}
 	s.add(k)
 	s.begin(&stage{first: 1, sent: make([]atomic.Int64, 1024)})

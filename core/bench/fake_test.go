@@ -27,6 +27,7 @@ type anycable struct {
 	n       int
 	sizes   []int
 	sockets []net.Conn
+	deaf    map[net.Conn]bool // that are sent nothing more
 }
 
 const (
@@ -141,6 +142,9 @@ func (a *anycable) publish(w http.ResponseWriter, r *http.Request) {
 	a.sizes = append(a.sizes, len(m.Data))
 	frame := textFrame(1, `{"identifier":`+quoted(publicStream)+`,"message":`+m.Data+`}`)
 	for _, c := range a.sockets {
+		if a.deaf[c] {
+			continue
+		}
 		half := len(frame) / 2 // in two pieces, now and then
 		if n%3 == 0 {
 			_, _ = c.Write(frame[:half])
@@ -150,6 +154,15 @@ func (a *anycable) publish(w http.ResponseWriter, r *http.Request) {
 		_, _ = c.Write(frame) // some have been cut
 	}
 	w.WriteHeader(http.StatusCreated)
+}
+
+// waitSockets waits until so many sockets are subscribed.
+func (a *anycable) waitSockets(n int) {
+	waitFor(a.tb, "sockets to be subscribed", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(a.sockets) >= n
+	})
 }
 
 // cut ends all sockets but so many.

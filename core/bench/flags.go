@@ -20,8 +20,11 @@ type Flags struct {
 	InFlight   int      `default:"64" placeholder:"N" help:"Messages that are on their way at once in the phase saturation (default ${default})."`
 	Room       string   `default:"bench" placeholder:"NAME" help:"Room of a server of ours; nobody else should be there (default ${default})."`
 	People     int      `default:"100" placeholder:"N" help:"How many people the sockets at a server of ours belong to (default ${default})."`
+	Rooms      int      `default:"1" placeholder:"N" help:"How many rooms the sockets and events at a server of ours are spread over (default ${default})."`
+	Sync       bool     `help:"Each socket asks for what its page lacks, as pages do when they come back."`
+	Storm      float64  `placeholder:"NUMBER" help:"Messages a second while the sockets connect; tells how many do not reach those that are subscribed."`
 	Token      string   `env:"PRESENCE_API_TOKEN" placeholder:"TEXT" help:"The server's --api-token, or the bearer token of --publish."`
-	Identifier string   `placeholder:"JSON" help:"Identifier of the subscription (default: the counter of the room)."`
+	Identifier string   `placeholder:"JSON" help:"Identifier of the subscription, with {room} for the JSON of the room (default: the counter of the room)."`
 	Publish    string   `placeholder:"URL" help:"Address at which a server that is not ours takes broadcasts, such as http://127.0.0.1:8090/_broadcast."`
 	Stream     string   `placeholder:"NAME" help:"The stream that is published to (default: the identifier's stream_name, else the room)."`
 	Body       string   `placeholder:"JSON" help:"What is posted there; {stream} and {data} stand for JSON texts (default: as AnyCable wants it)."`
@@ -29,7 +32,7 @@ type Flags struct {
 	Header     []string `sep:"none" placeholder:"HEADER" help:"Header of the handshake, \"Name: value\"; may be repeated."`
 	Sources    []string `placeholder:"ADDR" help:"Addresses that sockets come from (default: one for each 1,000 at a loopback address)."`
 	PID        int      `name:"pid" placeholder:"PID" help:"Process of the server on this machine, whose cost is told."`
-	Metrics    string   `placeholder:"URL" help:"Address of the server's metrics, which tell its cost, such as http://127.0.0.1:9090/metrics."`
+	Metrics    string   `placeholder:"URL" help:"Address of the server's metrics, which tell its cost and renders, such as http://127.0.0.1:9090/metrics."`
 	JSON       string   `name:"json" placeholder:"FILE" help:"Write the report as JSON into this file; - prints it in place of the tables."`
 }
 
@@ -37,7 +40,7 @@ type Flags struct {
 func (f *Flags) config(progress io.Writer) (Config, error) {
 	cfg := Config{
 		URL: f.URL, Sockets: f.Sockets, Phases: f.Phases, Rate: f.Rate, InFlight: f.InFlight, Room: f.Room, People: f.People,
-		Token: f.Token, Identifier: f.Identifier, Publish: f.Publish, Stream: f.Stream, Body: f.Body, Size: f.Size,
+		Rooms: f.Rooms, Sync: f.Sync, Storm: f.Storm, Token: f.Token, Identifier: f.Identifier, Publish: f.Publish, Stream: f.Stream, Body: f.Body, Size: f.Size,
 		Headers: f.Header, Sources: f.Sources, PID: f.PID, Metrics: f.Metrics, Progress: progress,
 	}
 	var errs []error
@@ -57,6 +60,7 @@ func (f *Flags) config(progress io.Writer) (Config, error) {
 		{"in-flight", f.InFlight == 0},
 		{"room", f.Room == ""},
 		{"people", f.People == 0},
+		{"rooms", f.Rooms == 0},
 		{"size", f.Size == 0},
 	} {
 		if n.empty {

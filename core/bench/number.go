@@ -42,6 +42,17 @@ func (n numbers) read(message []byte) (number int64, ok bool) {
 	return digits(rest[at+len(asElement):])
 }
 
+// isWhole reports whether a message shows the number with the element that it stands in,
+// as the answer to a sync does.
+func (n numbers) isWhole(message []byte) bool {
+	at := bytes.Index(message, n.marker)
+	if at < 0 || bytes.HasPrefix(message[at+len(n.marker):], asText) {
+		return false
+	}
+	_, ok := n.read(message)
+	return ok
+}
+
 // leading returns how many bytes are between a key of JSON and its number, which may be
 // in a text of JSON: `":` or `\":`, with spaces.
 func leading(b []byte) int {

@@ -69,6 +69,7 @@ func (b *bench) rate(ctx context.Context, st *stage) (published int64, err error
 		if p.ctx.Err() != nil {
 			break
 		}
+		st.asked.Store(i + 1)
 		p.numbers <- st.first + i
 	}
 	if published, err = p.wait(); err == nil {
@@ -90,6 +91,7 @@ func (b *bench) saturate(ctx context.Context, st *stage) (published int64, err e
 	for i := int64(0); over.Err() == nil; {
 		if i-b.done() < int64(b.cfg.InFlight) {
 			st.sent[i%int64(len(st.sent))].Store(int64(time.Since(b.start)))
+			st.asked.Store(i + 1)
 			p.numbers <- st.first + i // has room for all that are on their way
 			i++
 			continue
@@ -121,6 +123,7 @@ func (b *bench) click(ctx context.Context, st *stage) (published int64, err erro
 	defer cancel()
 	for published < int64(len(st.sent)) && over.Err() == nil {
 		st.sent[published].Store(int64(time.Since(b.start)))
+		st.asked.Store(published + 1)
 		if err := b.publisher.publish(ctx, []int64{st.first + published}); err != nil {
 			return published, err
 		}

@@ -86,18 +86,27 @@ func (p poster) try(ctx context.Context, body []byte) (wait time.Duration, err e
 // presence publishes to a server of ours.
 type presence struct {
 	poster
+	cfg Config
 	run string // name of this run, which makes the events' ids
 }
 
 var _ publisher = presence{}
 
 func newPresence(cfg Config, run string) presence {
-	return presence{newPoster(cfg, web(cfg.URL, "/api/rooms/"+url.PathEscape(cfg.Room)+"/events")), run}
+	return presence{newPoster(cfg, ""), cfg, run}
 }
 
-func (p presence) width(inFlight int) (calls, each int) { return 2, max(1, min(1000, inFlight/2)) }
+// width: where each event is of another room, they have nothing to share a call with.
+func (p presence) width(inFlight int) (calls, each int) {
+	if p.cfg.Rooms > 1 {
+		return min(16, inFlight), 1
+	}
+	return 2, max(1, min(1000, inFlight/2))
+}
 
+// publish: the numbers are of one room, as width sees to.
 func (p presence) publish(ctx context.Context, numbers []int64) error {
+	p.url = web(p.cfg.URL, "/api/rooms/"+url.PathEscape(p.cfg.room(int(numbers[0]-1)))+"/events")
 	type event struct {
 		Target string            `json:"target"`
 		ID     string            `json:"id"`

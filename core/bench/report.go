@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -22,13 +25,35 @@ type Report struct {
 }
 
 // Connect is how the sockets were opened, from the first handshake until the last
-// subscription was confirmed. 64 were under way at once.
+// subscription was confirmed, or what the last page lacked had come. 64 were under way at
+// once.
 type Connect struct {
 	Sockets   int     `json:"sockets"`
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"perSecond"`
 	SlowestMs float64 `json:"slowestMs"` // of one socket
+	Storm     *Storm  `json:"storm,omitempty"`
 	Use
+}
+
+// Storm is what became of the events that were published while sockets connected.
+type Storm struct {
+	Published int64 `json:"published"`
+
+	// SocketsLost are those that were subscribed and did not stay, and Lost why the first
+	// of them did not.
+	SocketsLost int    `json:"socketsLost"`
+	Lost        string `json:"lost,omitempty"`
+
+	// Due counts the events that were published after a socket's confirmation, for each
+	// socket, and Missing those of them that never reached it. Skipped are those that it
+	// saw only with a later one, in a server of ours.
+	Due     int64 `json:"due"`
+	Missing int64 `json:"missing"`
+	Skipped int64 `json:"skipped"`
+
+	// Latency is of events that were due, from when they were to be published.
+	Latency *Quantiles `json:"latency,omitempty"`
 }
 
 // Phase is what one phase has measured.
@@ -93,6 +118,11 @@ type Server struct {
 	// that is since before the first one; in idle only.
 	RSSBytes     int64 `json:"rssBytes"`
 	BytesASocket int64 `json:"bytesASocket,omitempty"`
+
+	// Renders counts those of a server of ours by feature, and Superseded the frames that
+	// a newer one took the place of before they were written: known with --metrics only.
+	Renders    map[string]int64 `json:"renders,omitempty"`
+	Superseded int64            `json:"superseded,omitempty"`
 }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
@@ -129,12 +159,41 @@ func (r *Report) Tell(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	if s := r.Connect.Storm; s != nil {
+		fmt.Fprintf(w, "storm: %d events meanwhile, %s due, %d missing, %d only with a later one; %s\n",
+			s.Published, count(int(s.Due)), s.Missing, s.Skipped, s.Latency.sentence())
+		if s.Lost != "" {
+			fmt.Fprintf(w, "storm: %d sockets are lost; the first: %s\n", s.SocketsLost, s.Lost)
+		}
+	}
+	tellRenders(w, "connect", r.Connect.Server)
 	for _, p := range r.Phases {
+		tellRenders(w, p.Name, p.Use.Server)
 		if p.Lost != "" {
 			fmt.Fprintf(w, "%s: %d sockets are lost; the first: %s\n", p.Name, p.SocketsLost, p.Lost)
 		}
 	}
 	return nil
+}
+
+// tellRenders writes what was rendered meanwhile, if that is known.
+func tellRenders(w io.Writer, phase string, s *Server) {
+	if s == nil || len(s.Renders) == 0 {
+		return
+	}
+	var all []string
+	for _, feature := range slices.Sorted(maps.Keys(s.Renders)) {
+		all = append(all, fmt.Sprintf("%s %d", feature, s.Renders[feature]))
+	}
+	fmt.Fprintf(w, "%s: renders: %s\n", phase, strings.Join(all, ", "))
+}
+
+// sentence returns the quantiles as a part of a line.
+func (q *Quantiles) sentence() string {
+	if q == nil {
+		return "none came"
+	}
+	return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, max %.1f ms", q.P50, q.P99, q.Max)
 }
 
 // String returns the cells of a table.

@@ -3,7 +3,7 @@ package bench
 import (
 	"bytes"
 	"fmt"
-	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +18,8 @@ type stage struct {
 	// these, by the index of the event.
 	interval time.Duration
 	sent     []atomic.Int64
+
+	asked atomic.Int64 // how many events are to be published so far
 }
 
 // due returns when the event of an index is or was due, since the run's start.
@@ -32,8 +34,11 @@ func (s *stage) due(i int64) time.Duration {
 type socket struct {
 	shard   *shard
 	conn    conn
+	room    int    // by index
 	pending []byte // a frame that is not whole yet
 	seen    int64  // the highest number; of a server of ours its total
+	due     int64  // the first event that it has to get of a storm
+	got     int64  // how many events of the stage it has
 	gone    bool
 }
 
@@ -47,23 +52,38 @@ type conn interface {
 // them, or one for each; either holds mu while it hands over what it has read.
 type shard struct {
 	numbers numbers
-	base    *atomic.Int64 // the number before the first event; only of a server of ours not 0
+	events  events
 	told    chan<- struct{}
 	start   time.Time
 
 	mu      sync.Mutex
 	sockets []*socket
-	alive   int
+	alive   []int // by room
 	lost    error // why the first socket that is gone is
 	stage   *stage
 	tally   tally
 
-	done atomic.Int64 // how many events of the stage, from the first on, all sockets have
+	done atomic.Int64 // how many events of the stage, from the first on, all sockets were seen to have
 }
+
+// events tells which event a number is. Those of several rooms take turns: event n
+// happens in the room of index (n-1) mod rooms. It holds the number before the first event, by
+// room, which is 0 but for a server of ours.
+type events []atomic.Int64
+
+// of returns the event that a room's number shows.
+func (e events) of(room int, number int64) int64 {
+	return (number-e[room].Load()-1)*int64(len(e)) + int64(room) + 1
+}
+
+// room returns the index of the room of an event.
+func (e events) room(n int64) int { return int((n - 1) % int64(len(e))) }
 
 // tally is what the sockets of a shard got in a stage.
 type tally struct {
 	messages, bytes, deliveries, pings int64
+
+	skipped int64 // events that came with a later one of the same room
 
 	latency histogram
 	got     []int32         // how many sockets have an event, by index
@@ -75,28 +95,44 @@ func (s *shard) begin(next *stage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stage, s.tally = next, tally{}
+	for _, k := range s.sockets {
+		k.got = 0
+	}
 	s.done.Store(0)
 }
 
-// end returns what a stage has brought and how many sockets there are, and measures none.
-func (s *shard) end() (t tally, alive int, lost error) {
+// end returns what a stage has brought and how many sockets there are by room, and
+// measures none.
+func (s *shard) end() (t tally, alive []int, lost error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, s.tally, s.stage = s.tally, tally{}, nil
-	return t, s.alive, s.lost
+	return t, slices.Clone(s.alive), s.lost
 }
 
-// extent returns the lowest and the highest number that the sockets have seen.
-func (s *shard) extent() (low, high int64) {
+// owed returns how many events, up to the last one, the sockets had to get of a storm,
+// and how many of them have not come.
+func (s *shard) owed(last int64) (due, missing int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	low = math.MaxInt64
 	for _, k := range s.sockets {
 		if !k.gone {
-			low, high = min(low, k.seen), max(high, k.seen)
+			n := max(0, last-k.due+1)
+			due, missing = due+n, missing+max(0, n-k.got)
 		}
 	}
-	return low, high
+	return due, missing
+}
+
+// extent widens the lowest and the highest number that sockets have seen, by room.
+func (s *shard) extent(low, high []int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.sockets {
+		if !k.gone {
+			low[k.room], high[k.room] = min(low[k.room], k.seen), max(high[k.room], k.seen)
+		}
+	}
 }
 
 // add takes a socket that is subscribed.
@@ -105,7 +141,7 @@ func (s *shard) add(k *socket) {
 	defer s.mu.Unlock()
 	k.shard = s
 	s.sockets = append(s.sockets, k)
-	s.alive++
+	s.alive[k.room]++
 }
 
 // drop counts a socket as gone; mu is held.
@@ -114,7 +150,7 @@ func (s *shard) drop(k *socket, why error) {
 		return
 	}
 	k.gone = true
-	s.alive--
+	s.alive[k.room]--
 	if s.lost == nil {
 		s.lost = why
 	}
@@ -184,20 +220,26 @@ func (s *shard) receive(k *socket, number int64, size int, now time.Duration) {
 	}
 	s.tally.messages++
 	s.tally.bytes += int64(size)
-	base := s.base.Load()
-	number -= base
-	from := number
+	n := s.events.of(k.room, number)
+	from, step := n, int64(len(s.events))
 	if s.numbers.total {
-		from = before - base + 1
+		from = s.events.of(k.room, before) + step
 	}
-	for n := max(from, s.stage.first); n <= number; n++ {
-		i := n - s.stage.first
+	if low := max(s.stage.first, k.due); from < low { // the first one of the room from there on
+		from += (low - from + step - 1) / step * step
+	}
+	if n > from {
+		s.tally.skipped += (n - from) / step
+	}
+	for ; from <= n; from += step {
+		i := from - s.stage.first
 		for int64(len(s.tally.got)) <= i {
 			s.tally.got, s.tally.last = append(s.tally.got, 0), append(s.tally.last, 0)
 		}
 		s.tally.got[i]++
 		s.tally.last[i] = now
 		s.tally.deliveries++
+		k.got++
 		s.tally.latency.add(now - s.stage.due(i))
 	}
 	s.advance()
@@ -207,7 +249,7 @@ func (s *shard) receive(k *socket, number int64, size int, now time.Duration) {
 func (s *shard) advance() {
 	done := s.done.Load()
 	before := done
-	for done < int64(len(s.tally.got)) && int(s.tally.got[done]) >= s.alive {
+	for s.stage != nil && done < s.stage.asked.Load() && s.have(done) {
 		done++
 	}
 	if done != before {
@@ -217,6 +259,23 @@ func (s *shard) advance() {
 		default: // somebody is to look already
 		}
 	}
+}
+
+// have reports whether all sockets here have the event of an index of the stage, which
+// is so where none follows its room; mu is held.
+func (s *shard) have(i int64) bool {
+	alive := s.alive[s.events.room(s.stage.first+i)]
+	return alive == 0 || i < int64(len(s.tally.got)) && int(s.tally.got[i]) >= alive
+}
+
+// finished returns how many events of the stage, from the first on, all sockets have.
+func (s *shard) finished() int64 {
+	if len(s.events) > 1 { // nothing that comes tells of events of rooms that nobody here follows
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.advance()
+	}
+	return s.done.Load()
 }
 
 // kindOf returns the "type" of a message of the protocol itself, which is what it begins
