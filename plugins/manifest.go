@@ -30,7 +30,13 @@ type Manifest struct {
 
 	// Leaves, if set, is the name of the event that happens when somebody's tab has
 	// left a room: it closed, or its connection is gone. It has no fields, is none of
-	// Events, and may be missed when a host process ends or is busy.
+	// Events, and may be missed while the feature rests or a host process is busy.
+	//
+	// Of the tabs of a host process that was killed another one tells, some seconds later,
+	// that has people in the room; where nobody else is, nobody tells. Regions that are cut
+	// off from each other take each other's tabs for gone, and tell of those that are
+	// there afterwards that they have come. What a feature keeps for each session is right
+	// then in the end; what it only counts may not be.
 	Leaves string
 
 	// Joins is the same for somebody's tab that has come to a room: it subscribed, for the

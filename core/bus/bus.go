@@ -143,6 +143,8 @@ type Bus struct {
 	// it. It is taken before all other locks.
 	leasing sync.Mutex
 
+	dead map[string]time.Time // binaries whose members were told to have left, and when; guarded by leasing
+
 	early     map[string]engine.Delivery // the newest beat of each binary, until hearSelf, then nil; guarded by leasing
 	heardSelf chan struct{}              // closed by hearSelf
 
@@ -193,6 +195,7 @@ func New(cfg Config) (*Bus, error) {
 		pings: newPings(tellEvery * cfg.Beat),
 		hurry: make(chan struct{}, 1),
 		early: map[string]engine.Delivery{},
+		dead:  map[string]time.Time{},
 
 		heardSelf: make(chan struct{}),
 		reloads:   make(chan struct{}, maxReloads),

@@ -53,6 +53,7 @@ func (b *Bus) judge(d engine.Delivery, isNew bool, now time.Time) (news bool) {
 	news = b.leases.take(d.Binary, beater{site: d.Site, region: d.Beat.Region, at: at, tells: d.Beat.Tells, pings: d.Beat.Pings})
 	if news {
 		b.setLive(d.Binary, true)
+		b.tellBack(d.Binary)
 	}
 	if d.Site != b.cfg.Engine.Site() && b.leases.speaks(d.Binary) {
 		b.pings.read(d, now)
@@ -81,9 +82,12 @@ func (b *Bus) hearSelf(now time.Time) {
 func (b *Bus) expireLeases(ctx context.Context) {
 	b.leasing.Lock()
 	defer b.leasing.Unlock()
-	for _, binary := range b.leases.expire() {
-		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "binary stopped beating", slog.String("binary", binary))
-		b.setLive(binary, false)
+	for _, x := range b.leases.expire() {
+		b.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "binary stopped beating", slog.String("binary", x.binary))
+		b.setLive(x.binary, false)
+		if x.alone {
+			b.tellDead(x.binary)
+		}
 	}
 	b.showSites(time.Now())
 }

@@ -121,15 +121,24 @@ func (l *leases) leave(binary string) bool {
 	return true
 }
 
+// expired is a binary whose lease has ended.
+type expired struct {
+	binary string
+
+	// alone says that this binary's own beats have come in since: it is the other one
+	// that is dead or cut off, and not this one, or the store of both.
+	alone bool
+}
+
 // expire forgets and returns the binaries that were not heard of for the length of a
 // lease.
-func (l *leases) expire() []string {
+func (l *leases) expire() []expired {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var gone []string
+	var gone []expired
 	for binary, b := range l.heard {
 		if binary != l.own && time.Since(b.at) > l.length() {
-			gone = append(gone, binary)
+			gone = append(gone, expired{binary, l.heard[l.own].at.Sub(b.at) >= (leaseBeats-1)*l.beat})
 			delete(l.heard, binary)
 		}
 	}

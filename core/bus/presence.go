@@ -99,7 +99,7 @@ func (b *Bus) Join(room string, p plugins.Person) error {
 	}
 	b.hold(room, +1)
 	b.joins.set(seat{room, p.Session}, p, true)
-	b.announce(room, p, "joined-", func(m plugins.Manifest) string { return m.Joins })
+	b.announce(room, p, came)
 	return nil
 }
 
@@ -108,20 +108,7 @@ func (b *Bus) Leave(room, session string) {
 	p := b.joins.person(seat{room, session})
 	b.joins.set(seat{room, session}, plugins.Person{}, false)
 	b.hold(room, -1)
-	b.announce(room, p, "left-", func(m plugins.Manifest) string { return m.Leaves })
-}
-
-// announce has the event happen that each feature's manifest names for somebody who has come
-// or gone. It waits for nobody, and nobody for what becomes of it.
-func (b *Bus) announce(room string, p plugins.Person, id string, name func(plugins.Manifest) string) {
-	for _, f := range b.features() {
-		if m, _ := f.manifest(); name(m) != "" && f.isUp() {
-			now := time.Now()
-			b.enqueue(f, &job{at: now, done: func(Outcome) {}, event: plugins.Event{
-				ID: id + p.Session, Name: name(m), Room: room, Person: p, Time: now.UTC().Truncate(time.Millisecond),
-			}}, false)
-		}
-	}
+	b.announce(room, p, went)
 }
 
 // keepPresence writes joins, leaves and beats to the log until ctx ends. What the

@@ -102,6 +102,17 @@ func (p *people) count(m Member, n int) shown {
 	return shown{region: m.Region, user: m.User}
 }
 
+// each calls do with everybody who sits in the room, by way of a live binary or not.
+func (p *people) each(do func(site, session string, m Member)) {
+	for site, seats := range p.cells {
+		for session, s := range seats {
+			if s.member.Binary != "" {
+				do(site, session, s.member)
+			}
+		}
+	}
+}
+
 // setLive shows or hides the members whose sockets a binary holds.
 func (p *people) setLive(binary string, live bool) []shown {
 	if p.live[binary] == live {

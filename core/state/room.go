@@ -242,6 +242,11 @@ func (r *Room) SetLive(binary string, live bool) []Change {
 	return r.watched(r.people.setLive(binary, live))
 }
 
+// EachMember calls do with everybody who has come to the room and not left, also by way of
+// binaries that do not beat, in no order: the site whose log says so, the session, and who
+// it is.
+func (r *Room) EachMember(do func(site, session string, m Member)) { r.people.each(do) }
+
 // SetSites makes sites what the Sites fields show. It keeps the slice, which is
 // not to be changed any more, and so hands it to features.
 func (r *Room) SetSites(sites []plugins.Site) []Change {
