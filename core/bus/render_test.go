@@ -373,6 +373,57 @@ func TestBus_render_patch(t *testing.T) {
 	})
 }
 
+// TestBus_render_order: the operations of one change are one message, in the order in
+// which the feature returned them, patched fragments and whole ones alike; and what
+// follows is another message, after it.
+//
+// Others did the operations of one event by two ways, of which either might come first
+// (stimulusreflex/stimulus_reflex#482).
+func TestBus_render_order(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, startEngine(t, memory.Config{}))
+		n.demo.setRender(func(_ context.Context, v plugins.View) ([]plugins.Fragment, error) {
+			count := fmt.Sprint(v.State.Counters["count"])
+			var fs []plugins.Fragment
+			for _, id := range []string{"demo-zoo", "demo-alp", "demo-mid"} {
+				f := plugins.Fragment{ID: id, HTML: `<p id="` + id + `">` + count + `</p>`}
+				if id != "demo-alp" {
+					f.Patch = []dom.Operation{
+						dom.SetAttribute("#"+id, "class", "is-"+count), dom.TextContent("#"+id, count), dom.SetAttribute("#"+id, "title", count),
+					}
+				}
+				fs = append(fs, f)
+			}
+			return fs, nil
+		})
+		if err := n.Join("home", person("ann")); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		n.wall.take()
+		for i := range 3 {
+			n.do(t, request(fmt.Sprint("e", i), "1"))
+			settle()
+		}
+		var got, want [][]string
+		for _, m := range n.wall.take() {
+			var ops []string
+			for _, op := range m.ops {
+				ops = append(ops, fmt.Sprint(op["operation"], " ", op["selector"], " ", op["name"]))
+			}
+			got = append(got, ops)
+			want = append(want, []string{
+				"setAttribute #demo-zoo class", "textContent #demo-zoo <nil>", "setAttribute #demo-zoo title", "setAttribute #demo-zoo data-live-rev",
+				"morph #demo-alp <nil>",
+				"setAttribute #demo-mid class", "textContent #demo-mid <nil>", "setAttribute #demo-mid title", "setAttribute #demo-mid data-live-rev",
+			})
+		}
+		if d := cmp.Diff(want, got); d != "" || len(got) != 3 {
+			t.Errorf("%d messages for three events (-want +got):\n%s", len(got), d)
+		}
+	})
+}
+
 // TestBus_render_key: a fragment that is sent as a whole says so, as the same every
 // time, so that a page that lags may go without those before it; a patch does not.
 func TestBus_render_key(t *testing.T) {

@@ -114,7 +114,8 @@ func TestLeaves(t *testing.T) {
 }
 
 // TestBus_comingAndGoing: a feature hears of each tab that comes to a room and goes, in that
-// order, also when it comes again.
+// order, also when it comes again. Others tell nobody who has left
+// (centrifugal/centrifugo#93, #195, #924).
 func TestBus_comingAndGoing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := startNode(t, startEngine(t, memory.Config{}))

@@ -187,7 +187,8 @@ func TestChecklist_BadAuthIsToldNotRefused(t *testing.T) {
 }
 
 // TestChecklist_Drain is what a SIGTERM does: everybody is told to come back, at
-// the stated rate, and the server ends with them.
+// the stated rate and no faster, so that not all do in the same moment
+// (rails/rails#40873), and the server ends with them.
 func TestChecklist_Drain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const sessions = 100

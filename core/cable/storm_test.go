@@ -21,7 +21,13 @@ func heap() int {
 }
 
 // TestSession_Order: what one goroutine sends to a session by every way arrives in
-// that order, whatever else its shard is busy with and however many rooms it follows.
+// that order, whatever else its shard is busy with and however many rooms it follows:
+// to the room, to its user, to it alone, and the answer to what it asked for. That is the
+// order of changes to the page: the operations of one message are done in theirs, by
+// assets/client/test/bundle.test.js.
+//
+// Others' pages were told of one event by two ways, and either might come first
+// (stimulusreflex/stimulus_reflex#482).
 func TestSession_Order(t *testing.T) {
 	replies := make(chan func(...dom.Operation), 1)
 	sessions := make(chan *cable.Session, 100)

@@ -138,7 +138,7 @@ func (t *tab) wantAbsent(is bool) {
 }
 
 // TestAway_wire: the same to the byte: what sockets are told, and what a page is
-// answered with.
+// answered with. That events of others come again on the same sockets is [TestSilent].
 func TestAway_wire(t *testing.T) {
 	for name, o := range outages {
 		t.Run(name, func(t *testing.T) {

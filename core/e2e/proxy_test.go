@@ -17,6 +17,7 @@ type proxy struct {
 	wg sync.WaitGroup
 
 	mu      sync.Mutex
+	dialled int                // connections so far; guarded by mu
 	links   map[*link]struct{} // guarded by mu
 	refuses bool               // new connections are refused; guarded by mu
 	mute    bool               // what the server says is lost; guarded by mu
@@ -24,7 +25,10 @@ type proxy struct {
 }
 
 // link is one connection through the proxy.
-type link struct{ browser, server net.Conn }
+type link struct {
+	browser, server net.Conn
+	dead            bool // nothing gets through any more, either way; guarded by proxy.mu
+}
 
 // startProxy starts a proxy to a server's page until the test ends.
 func startProxy(tb testing.TB, target string) *proxy {
@@ -70,6 +74,23 @@ func (p *proxy) cut() {
 	}
 }
 
+// deaden makes all connections lose what is said over them, either way, without an end:
+// as when something between the two has forgotten them. New ones are as good as ever.
+func (p *proxy) deaden() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.links {
+		l.dead = true
+	}
+}
+
+// calls returns how many connections were asked for so far.
+func (p *proxy) calls() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dialled
+}
+
 func (p *proxy) accept() {
 	for {
 		browser, err := p.ln.Accept()
@@ -84,6 +105,7 @@ func (p *proxy) accept() {
 func (p *proxy) connect(browser net.Conn) {
 	defer browser.Close()
 	p.mu.Lock()
+	p.dialled++
 	refused := p.refuses || p.closed
 	p.mu.Unlock()
 	if refused {
@@ -97,7 +119,7 @@ func (p *proxy) connect(browser net.Conn) {
 		return
 	}
 	defer server.Close()
-	l := &link{browser, server}
+	l := &link{browser: browser, server: server}
 	p.mu.Lock()
 	p.links[l] = struct{}{}
 	late := p.refuses || p.closed
@@ -112,26 +134,27 @@ func (p *proxy) connect(browser net.Conn) {
 	}
 	var up sync.WaitGroup
 	up.Go(func() {
-		_, _ = io.Copy(server, browser) // ends when either side does
+		_ = p.pass(server, browser, func() bool { return l.dead }) // ends when either side does
 		browser.Close()
 		server.Close()
 	})
-	_ = p.down(browser, server) // ends when either side does
+	_ = p.pass(browser, server, func() bool { return l.dead || p.mute }) // ends when either side does
 	browser.Close()
 	server.Close()
 	up.Wait()
 }
 
-// down passes on what the server says.
-func (p *proxy) down(browser, server net.Conn) error {
+// pass passes on what comes from one side, except what is lost, which is asked with mu
+// held.
+func (p *proxy) pass(to, from net.Conn, lost func() bool) error {
 	buf := make([]byte, 32<<10)
 	for {
-		n, err := server.Read(buf)
+		n, err := from.Read(buf)
 		p.mu.Lock()
-		mute := p.mute
+		drop := lost()
 		p.mu.Unlock()
-		if n > 0 && !mute {
-			if _, err := browser.Write(buf[:n]); err != nil {
+		if n > 0 && !drop {
+			if _, err := to.Write(buf[:n]); err != nil {
 				return err
 			}
 		}

@@ -76,6 +76,28 @@ test('one click, from the page to the server and back', t => {
   assert.deepEqual(faults, [])
 })
 
+// Of one event, and of one after the other, each change is done before the next, and who
+// listens sees the page as it is by then: stimulusreflex/stimulus_reflex#482.
+test('operations are done in their order, and frames in theirs', t => {
+  const { window, $, faults, socket } = open(t)
+  const say = operations => socket.say({ identifier: socket.sent[0].identifier, message: { cableReady: true, version: '5.0.6', operations } })
+  const seen = []
+  window.document.addEventListener('look', e => seen.push([e.detail.n, $('#b').textContent, $('#b').className]))
+  let n = 0
+  const look = () => ({ operation: 'dispatchEvent', name: 'look', detail: { n: n++ } })
+  const morph = text => ({ operation: 'morph', selector: '#light', html: `<section id="light"><button id="b" class="whole">${text}</button></section>` })
+  const text = text => ({ operation: 'textContent', selector: '#b', text })
+  const name = name => ({ operation: 'setAttribute', selector: '#b', name: 'class', value: name })
+  socket.accept()
+  socket.confirm()
+  say([look(), morph('one'), look(), text('two'), look(), name('last'), look()])
+  say([text('three'), look(), morph('four'), look()])
+  assert.deepEqual(seen, [
+    [0, 'off', ''], [1, 'one', 'whole'], [2, 'two', 'whole'], [3, 'two', 'last'], [4, 'three', 'last'], [5, 'four', 'whole']
+  ])
+  assert.deepEqual(faults, [])
+})
+
 test('the page says that its store is away, and sends what it kept when that is back', async t => {
   const { window, $, faults, socket } = open(t)
   const say = operation => socket.say({ identifier: socket.sent[0].identifier, message: { cableReady: true, version: '5.0.6', operations: [operation] } })

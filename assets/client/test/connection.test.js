@@ -73,6 +73,34 @@ test('a server that is away is tried with growing pauses of at most 15 s', t => 
   assert.ok(pauses.slice(-4).reduce((a, b) => a + b) >= 8000, `last pauses ${pauses}`)
 })
 
+// Everybody's pages lose their server in the same moment, and are not to meet the next
+// one so: rails/rails#40873.
+for (const [how, lose] of [
+  ['lost', s => s.last().cut()],
+  ['restarted', s => s.last().say({ type: 'disconnect', reason: 'server_restart', reconnect: true })]
+]) {
+  test(`a server that is ${how} is met by each page at another moment`, t => {
+    const s = setup(t)
+    const pauses = []
+    for (let page = 0; page < 200; page++) {
+      s.up()
+      lose(s)
+      const before = s.count()
+      let waited = 0
+      while (s.count() === before) {
+        s.tick(10)
+        waited += 10
+      }
+      pauses.push(waited)
+    }
+    const [least, most] = [Math.min(...pauses), Math.max(...pauses)]
+    assert.ok(least >= 200 && most <= 610, `${least} to ${most} ms`)
+    const windows = new Map() // of 50 ms, of which there are eight: 25 pages each
+    for (const p of pauses) windows.set(Math.floor(p / 50), (windows.get(Math.floor(p / 50)) || 0) + 1)
+    assert.ok(windows.size >= 8 && Math.max(...windows.values()) <= 60, `pages by window: ${[...windows.values()]}`)
+  })
+}
+
 test('a planned restart is followed without waiting for the close', t => {
   const s = setup(t)
   s.up()

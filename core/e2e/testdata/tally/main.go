@@ -1,5 +1,6 @@
 // Command tally is the feature of the tests of the plugin folder: a number that every
-// click raises. A linker's -X main.title and -X main.step make versions of it.
+// click raises, and a door at which it counts who comes and goes. A linker's -X main.title
+// and -X main.step make versions of it.
 package main
 
 import (
@@ -27,17 +28,24 @@ type tally struct{}
 func (tally) Manifest() plugins.Manifest {
 	return plugins.Manifest{
 		Name: "tally", Title: title,
-		State: []plugins.Field{{Name: "total", Kind: plugins.Counter}, {Name: "mark", Kind: plugins.Register}},
+		State: []plugins.Field{
+			{Name: "total", Kind: plugins.Counter}, {Name: "mark", Kind: plugins.Register},
+			{Name: "came", Kind: plugins.Counter}, {Name: "went", Kind: plugins.Counter},
+		},
 		Events: []plugins.EventType{{
 			Name: "add", Rate: 50,
 			// A click with a mark can be told from others where it is shown.
 			Fields: []plugins.Param{{Name: "mark", Type: plugins.Int, Optional: true}},
 		}},
+		Joins: "came", Leaves: "went",
 	}
 }
 
 // Handle implements [plugins.Feature].
 func (tally) Handle(_ context.Context, ev plugins.Event, _ plugins.State) ([]plugins.Mutation, error) {
+	if ev.Name != "add" { // of those at the door
+		return []plugins.Mutation{plugins.Add(ev.Name, 1)}, nil
+	}
 	n, err := strconv.ParseInt(step, 10, 64)
 	if err != nil {
 		return nil, fmt.Errorf("main.step: %w", err)
@@ -55,6 +63,7 @@ func (tally) Render(_ context.Context, v plugins.View) ([]plugins.Fragment, erro
 	fragments := []plugins.Fragment{
 		text("total", total, v),
 		text("mark", v.State.Registers["mark"].Value, v),
+		text("door", fmt.Sprintf("%d came, %d went", v.State.Counters["came"], v.State.Counters["went"]), v),
 	}
 	if v.Changes != nil {
 		return fragments, nil
