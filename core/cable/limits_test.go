@@ -1,8 +1,10 @@
 package cable_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,6 +143,23 @@ func TestLimits_FrameTooLarge(t *testing.T) {
 	c.write(pad(1000))
 	c.join("still-here")
 	c.write(pad(100_000)) // most of which nobody reads before the reason is sent
+	c.wantDisconnect(`{"type":"disconnect","reason":"frame_too_large","reconnect":false}`)
+}
+
+// What is still coming of a frame that is too large may look like the end of a close frame
+// wherever it is cut: its sender learns the reason all the same.
+func TestLimits_FrameTooLarge_likeAClose(t *testing.T) {
+	s := startServer(t, cable.Config{MaxFrame: 1000})
+	c := open(t, s, "")
+	c.join("home")
+	const size = 900_000
+	header := []byte{0x81, 0x80 | 127, 0, 0, 0, 0, 0, size >> 16, size >> 8 & 0xFF, size & 0xFF, 0, 0, 0, 0}
+	frame := append(header, bytes.Repeat([]byte{0x88}, size)...)
+	for b := range slices.Chunk(frame, 4<<10) { // as clients write it
+		if _, err := c.ws.NetConn().Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.wantDisconnect(`{"type":"disconnect","reason":"frame_too_large","reconnect":false}`)
 }
 

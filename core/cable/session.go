@@ -23,6 +23,9 @@ const (
 	// and the reason would be lost.
 	endTimeout = time.Second
 	linger     = 2 * time.Second
+
+	// hush is how long nothing comes after what looks like the end of it.
+	hush = 50 * time.Millisecond
 )
 
 // Session is one open tab. It is made by the Server; its methods may be called at
@@ -351,10 +354,8 @@ func (s *Session) finish() (reason string) {
 	s.in.release()
 	switch {
 	case reason == reasonLost, reason == reasonWrite, reason == reasonLeft: // nothing more to read
-	case endsWithClose(told):
 	default:
-		_ = conn.SetReadDeadline(time.Now().Add(linger))
-		s.readOut(conn)
+		s.readOut(conn, endsWithClose(told))
 	}
 	s.writers.Wait()
 
@@ -366,20 +367,29 @@ func (s *Session) finish() (reason string) {
 }
 
 // readOut reads what is still coming until the peer says that it closes too, as
-// browsers do at once and then wait for us, or does close, or its time is up.
-func (s *Session) readOut(conn net.Conn) {
+// browsers do at once and then wait for us, or does close, or its time is up. said is
+// that it seems to have said so.
+func (s *Session) readOut(conn net.Conn, said bool) {
+	until := time.Now().Add(linger)
 	buf := make([]byte, 1024)
 	for left := max(1<<20, s.server.cfg.MaxFrame); left > 0; {
+		by := until
+		if now := time.Now(); said && now.Add(hush).Before(until) {
+			by = now.Add(hush)
+		}
+		_ = conn.SetReadDeadline(by) // a read would fail as well
 		n, err := conn.Read(buf)
-		if left -= n; err != nil || endsWithClose(buf[:n]) {
+		if err != nil {
 			return
 		}
+		left -= n
+		said = endsWithClose(buf[:n])
 	}
 }
 
 // endsWithClose reports whether b ends like a close frame of a browser, which is the
-// last that it sends. Where frames begin is not known any more; taking something
-// else for one closes a little early, no more.
+// last that it sends. Where frames begin is not known any more, so that it may be
+// something else, of one in some hundreds of payloads: then more follows.
 func endsWithClose(b []byte) bool {
 	for n := 0; n <= maxControl && len(b) >= n+6; n++ { // two bytes, four of the mask, n
 		if at := b[len(b)-n-6:]; at[0] == 0x80|opClose && at[1] == 0x80|byte(n) {
