@@ -171,12 +171,6 @@ func (b *Bus) merge(ds []engine.Delivery) {
 			continue
 		}
 		b.seen.done(d.Events...)
-		if d.Binary == b.binary {
-			b.hearSelf(now)
-		}
-		if d.Beat != nil {
-			b.hear(d, now)
-		}
 		for _, c := range d.Cells {
 			cells[c.Room] = append(cells[c.Room], c)
 		}
@@ -187,6 +181,14 @@ func (b *Bus) merge(ds []engine.Delivery) {
 			b.touch(r, func() []state.Change { return r.state.Merge(cs...) })
 		}
 		b.answerTraces(cs, now)
+	}
+	for _, d := range ds { // of a binary that is back, who has left meanwhile is gone by then
+		if !d.Gap && d.Binary == b.binary {
+			b.hearSelf(now)
+		}
+		if !d.Gap && d.Beat != nil {
+			b.hear(d, now)
+		}
 	}
 	for site, rooms := range events {
 		b.showTraffic(site, rooms)
