@@ -44,10 +44,10 @@ func TestScriptOff(t *testing.T) {
 	})
 
 	t.Run("light", func(t *testing.T) {
+		who := a.text(".identity-name") // of a page that is whole: each press loads another
 		a.click(lightSwitch)
 		a.waitLight(true)
 		b.waitLight(true)
-		who := a.text(".identity-name")
 		a.waitText("#lightbulb-status", "Last switched on by "+who+" in London.")
 		a.click(lightSwitch)
 		a.waitLight(false)
