@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -26,6 +27,10 @@ type running struct {
 // startPlugin runs feature, a name that serve knows, until the test ends.
 func startPlugin(tb testing.TB, feature string, cfg process.Config) *running {
 	tb.Helper()
+	// A test that is about none of these is not about how busy the machine is.
+	cfg.StartTimeout = cmp.Or(cfg.StartTimeout, patience)
+	cfg.HandleTimeout = cmp.Or(cfg.HandleTimeout, patience)
+	cfg.RenderTimeout = cmp.Or(cfg.RenderTimeout, patience)
 	if cfg.Name == "" {
 		cfg.Name = "echo"
 	}
