@@ -125,6 +125,7 @@ func TestBus_hear_fastClock(t *testing.T) {
 				waitFor(t, "the bus to be ready", func() bool { return b.Ready() == nil })
 				n.wantPeople(t, "at the start", 1)
 				want := start.Add(-30 * time.Minute)
+				waitFor(t, "the feature to be told of both sites", func() bool { return len(n.sites()) == 2 })
 				if got := n.sites(); len(got) != 2 || got[1].CutOff.Sub(want).Abs() > 2*time.Second {
 					t.Errorf("told %+v, want syd cut off since %v", got, want.UTC())
 				}
