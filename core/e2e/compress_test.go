@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,13 +12,11 @@ import (
 // compressions returns how many messages a server has compressed.
 func (s *server) compressions() int {
 	s.tb.Helper()
-	_, rest, _ := strings.Cut(newVisitor(s.tb, s.admin).get("/metrics").body, "\npresence_compressions_total ")
-	line, _, _ := strings.Cut(rest, "\n")
-	n, err := strconv.Atoi(line)
-	if err != nil {
-		s.tb.Fatalf("presence_compressions_total: %v", err)
+	n, told := s.metrics()["presence_compressions_total"]
+	if !told {
+		s.tb.Fatal("/metrics lacks presence_compressions_total")
 	}
-	return n
+	return int(n)
 }
 
 // TestCompress: with --compress, pages of browsers and other clients that take compressed

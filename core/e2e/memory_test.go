@@ -73,16 +73,13 @@ func (s *server) visited(people, tabs int) {
 		}
 	}
 	all.Wait()
-	admin := newVisitor(s.tb, s.admin)
 	waitFor(s.tb, "all to be gone", func() (string, bool) {
-		m := sessions.FindStringSubmatch(admin.get("/metrics").body)
-		return fmt.Sprint(m), m != nil && m[1] == "0"
+		n, told := s.metrics()["presence_sessions"]
+		return fmt.Sprint(n, " sessions"), told && n == 0
 	})
-	admin.client.CloseIdleConnections()
 }
 
 var (
-	sessions       = regexp.MustCompile(`(?m)^presence_sessions (\d+)$`)
 	heapAlloc      = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 	goroutineCount = regexp.MustCompile(`^goroutine profile: total (\d+)`)
 )

@@ -285,6 +285,22 @@ func (s *server) killAnyFeature(rnd *rand.Rand) {
 	}
 }
 
+// metrics reads a server's metrics: values by name, those with labels added up.
+func (s *server) metrics() map[string]float64 {
+	s.tb.Helper()
+	admin := newVisitor(s.tb, s.admin)
+	defer admin.client.CloseIdleConnections()
+	sums := map[string]float64{}
+	for line := range strings.Lines(admin.get("/metrics").body) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		name, _, _ := strings.Cut(series, "{")
+		if n, err := strconv.ParseFloat(value, 64); err == nil {
+			sums[name] += n
+		}
+	}
+	return sums
+}
+
 // lines keeps what a program prints and shows it with the test.
 type lines struct {
 	show io.Writer

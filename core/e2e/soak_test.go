@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,14 +25,7 @@ type vitals struct {
 // takeVitals reads a server's metrics.
 func (s *server) takeVitals(began time.Time) vitals {
 	s.tb.Helper()
-	sums := map[string]float64{}
-	for line := range strings.Lines(newVisitor(s.tb, s.admin).get("/metrics").body) {
-		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		name, _, _ := strings.Cut(series, "{")
-		if n, err := strconv.ParseFloat(value, 64); err == nil {
-			sums[name] += n
-		}
-	}
+	sums := s.metrics()
 	return vitals{
 		at:       time.Since(began),
 		resident: sums["process_resident_memory_bytes"] / (1 << 20), heap: sums["go_memstats_heap_inuse_bytes"] / (1 << 20),
