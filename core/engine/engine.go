@@ -105,7 +105,9 @@ type Engine interface {
 const Nowhere = "\x01"
 
 // Positions says for each site the id of the last entry seen. Given to Tail, the
-// position under the empty name holds for the sites that are not named.
+// position under the empty name holds for the sites that are not named: for those of
+// which there is a log. One that comes later is all news, and begins with a gap if its
+// first entries are gone.
 type Positions map[string]state.ID
 
 // Batch is what one Append writes: the changes of one or more events, together or

@@ -206,6 +206,9 @@ func (t *tail) add(out []engine.Delivery, r Record) []engine.Delivery {
 	if known && r.ID.Compare(at) <= 0 {
 		return out // a store that repeats itself
 	}
+	// A log that was not there when this began came later, all of it: the store was
+	// joined with others', or was cut off from a new one's. What it lacks was missed.
+	known = known || t.begun
 	if known && r.Prev.Compare(at) > 0 && !e.cfg.Faults.NoReload {
 		e.metrics.gap()
 		out = append(out, engine.Delivery{Entry: engine.Entry{Site: r.Site, ID: r.ID}, Gap: true})

@@ -84,6 +84,33 @@ func TestEngine_Tail_gap(t *testing.T) {
 	}
 }
 
+// TestEngine_Tail_newSite: a site whose log appears while a Tail that began somewhere is
+// under way, and has lost its first entries by then, has a gap before the first that is
+// there: what it lacks was missed.
+func TestEngine_Tail_newSite(t *testing.T) {
+	for name, tt := range map[string]struct {
+		from engine.Positions
+		log  []site.Record
+		want []string
+	}{
+		"whole":                    {engine.Positions{"": {MS: 9}}, []site.Record{record(5, 0), record(6, 5)}, []string{"5", "6"}},
+		"trimmed":                  {engine.Positions{"": {MS: 9}}, []site.Record{record(5, 3), record(6, 5)}, []string{"gap 5", "5", "6"}},
+		"trimmed, began nowhere":   {nil, []site.Record{record(5, 3)}, []string{"5"}},
+		"trimmed, by its own name": {engine.Positions{"lhr": {MS: 2}}, []site.Record{record(5, 3)}, []string{"gap 5", "5"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScript()
+				h := tail(t, run(t, s, site.Config{}), tt.from)
+				s.set(func(s *script) { s.log = tt.log })
+				s.woken("lhr")
+				synctest.Wait()
+				h.want(t, tt.want...)
+			})
+		})
+	}
+}
+
 // TestEngine_Tail_wakes: a wake-up is followed at once; one that is lost is made up
 // for by reading now and then.
 func TestEngine_Tail_wakes(t *testing.T) {

@@ -36,6 +36,9 @@ func TestConvergence_mutations(t *testing.T) {
 				t.Errorf("seeds %v find no fault with it", tt.seeds)
 			}
 			for _, seed := range tt.seeds {
+				if !allSeeds {
+					break
+				}
 				for _, complaint := range chaos(t, seed, site.Faults{}) {
 					t.Errorf("seed %d without it: %s", seed, complaint)
 				}

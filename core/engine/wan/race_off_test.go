@@ -2,5 +2,8 @@
 
 package wan_test
 
-// fewSeeds is how many seeds the convergence test runs unless it is told.
-const fewSeeds = 100
+// How many seeds the convergence tests run unless they are told.
+const (
+	fewSeeds = 100
+	allSeeds = true
+)
