@@ -148,6 +148,12 @@ func TestStore_Watch_passesOverLongValues(t *testing.T) {
 	w := startWatch(t, s, "k")
 	w.take(t, 1)
 	server.Do("SET", "k", long+"x")
+	wait(t, "line of the key", func() string { // before it holds something else
+		if log.count("a watched key is not told of") == 0 {
+			return log.String()
+		}
+		return ""
+	})
 	server.Do("APPEND", "k", "x")
 	server.Do("SET", "k", "\xff")
 	server.Do("SET", "k", long)
