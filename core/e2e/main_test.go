@@ -115,7 +115,7 @@ func waitFor(tb testing.TB, what string, look func() (saw string, ok bool)) {
 // waitWithin is waitFor for what may take longer.
 func waitWithin(tb testing.TB, within time.Duration, what string, look func() (saw string, ok bool)) {
 	tb.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	began := time.Now()
 	for {

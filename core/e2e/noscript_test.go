@@ -69,8 +69,8 @@ func TestScriptOff(t *testing.T) {
 	})
 
 	t.Run("hello", func(t *testing.T) {
-		a.click(sayHi)
 		who := a.text(".identity-name")
+		a.click(sayHi)
 		a.waitText("#hello-list li .who", who)
 		b.waitText("#hello-list li .who", who)
 	})

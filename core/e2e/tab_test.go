@@ -185,6 +185,9 @@ func (t *tab) click(selector string) {
 		X, Y  float64
 		Under string
 	}
+	if t.scriptOff { // a click may have led to this page, of which a part is there
+		waitValue(t, `document.readyState`, "complete")
+	}
 	waitFor(t.tb, "the mouse to hit "+selector, func() (string, bool) {
 		p := eval[point](t, `(() => {
 			const el = document.querySelector(%s)
