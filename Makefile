@@ -37,6 +37,9 @@ WASM := GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags=
 # tests start hundreds of processes.
 RACE := GORACE=atexit_sleep_ms=0
 
+# How many tests of a package run at once.
+PARALLEL := 3
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL: # the order of prerequisites counts, and go test uses all cores anyway
 
@@ -51,15 +54,17 @@ run: ## start one region on this machine
 .PHONY: test
 test: deps test-client test-go test-seeds test-wasm ## install what is missing, build, run every test with -race
 
+# Most of what tests do is wait, so more of them run at once than there are cores. What
+# vet says, `make lint` says too.
 .PHONY: test-go
 test-go: ## the Go part of `make test`: PKG=./core/... for some packages
 	go build $(PKG)
-	$(RACE) go test -race -shuffle=on -timeout=10m $(PKG)
+	$(RACE) go test -race -vet=off -shuffle=on -parallel=$(PARALLEL) -timeout=10m $(PKG)
 
-# With the race detector a seed takes ten times as long, so `make test-go` runs a quarter.
+# With the race detector a seed takes ten times as long, so `make test-go` runs a tenth.
 .PHONY: test-seeds
 test-seeds: ## all seeds of the simulated planet, without the race detector
-	go test ./core/engine/wan -run='^TestConvergence$$'
+	go test -vet=off ./core/engine/wan -run='^TestConvergence'
 
 # What a carrier can change: every feature, and processes that end. The rest of the suite
 # is the same server again; `go test ./core/e2e -carrier=wasm` runs it all.
@@ -67,7 +72,7 @@ WASM_TESTS := Feature_added|Board|Direct|Globe|Resting|Restart|ScriptOff|Togethe
 
 .PHONY: test-wasm
 test-wasm: ## the part of `make test` with every feature as a WebAssembly module
-	$(RACE) go test -race -timeout=10m ./core/e2e -carrier=wasm -run='^Test($(WASM_TESTS))$$'
+	$(RACE) go test -race -vet=off -parallel=$(PARALLEL) -timeout=10m ./core/e2e -carrier=wasm -run='^Test($(WASM_TESTS))$$'
 
 .PHONY: test-client
 test-client: ## the browser client's part of `make test`, where there is Node

@@ -52,7 +52,7 @@ func wait(tb testing.TB, what string, look func() (saw string, ok bool)) {
 
 func waitFor(tb testing.TB, long time.Duration, what string, look func() (saw string, ok bool)) {
 	tb.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for began := time.Now(); ; <-tick.C {
 		saw, ok := look()
