@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/global-presence/presence/core/carriers"
 	"github.com/global-presence/presence/plugins/process"
 )
 
@@ -21,7 +22,7 @@ func BenchmarkHostile(b *testing.B) {
 			b.Run(how+"/"+string(c), func(b *testing.B) {
 				a := newArena(b, c)
 				cfg := c.configFor(b, "hostile")
-				limits := process.Config{Name: cfg.Name, Path: cfg.Path, Args: cfg.Args, StartTimeout: cfg.StartTimeout}
+				limits := process.Config{Name: cfg.Name, Path: cfg.Path, Args: cfg.Args, StartTimeout: cfg.StartTimeout, Nice: carriers.Nice}
 				if how == "panic" { // a loop of restarts, without the pauses
 					limits.BackoffMin, limits.BackoffMax = time.Millisecond, time.Millisecond
 				}

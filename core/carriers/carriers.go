@@ -23,6 +23,10 @@ import (
 // first time, it compiles the module: a second, or ten on a busy machine.
 const moduleStart = 3 * time.Minute
 
+// Nice is how far the programs of the plugin folder give way to the host and to the
+// built-in features: with 10, of a processor that both want the program gets a tenth.
+const Nice = 10
+
 // BuiltIn returns what runs the built-in features of those names: this program, started
 // again for each.
 func BuiltIn(names []string) []process.Config {
@@ -52,12 +56,13 @@ func Modules(names []string, dir, cache string) ([]process.Config, error) {
 
 // Program returns what runs a program of the plugin folder.
 func Program(p pluginfolder.Program, cache string) process.Config {
+	cfg := process.Config{Name: p.Manifest.Name, Path: p.Path, Checksum: p.Digest[:]}
 	if p.Kind == pluginfolder.WebAssembly {
-		cfg := Module(p.Manifest.Name, p.Path, cache)
+		cfg = Module(p.Manifest.Name, p.Path, cache)
 		cfg.Args = append(cfg.Args, "--digest", p.Digest.String())
-		return cfg
 	}
-	return process.Config{Name: p.Manifest.Name, Path: p.Path, Checksum: p.Digest[:]}
+	cfg.Nice = Nice
+	return cfg
 }
 
 // Module returns what runs a module as the feature of that name: this program as its

@@ -37,13 +37,13 @@ func TestProgram(t *testing.T) {
 		Description: pluginfolder.Description{Manifest: plugins.Manifest{Name: "claps"}},
 	}
 	cfg := carriers.Program(p, "/cache")
-	if cfg.Name != "claps" || cfg.Path != p.Path || len(cfg.Args) != 0 || !slices.Equal(cfg.Checksum, p.Digest[:]) {
+	if cfg.Name != "claps" || cfg.Path != p.Path || len(cfg.Args) != 0 || !slices.Equal(cfg.Checksum, p.Digest[:]) || cfg.Nice != carriers.Nice {
 		t.Errorf("a program runs as %+v", cfg)
 	}
 	p.Kind = pluginfolder.WebAssembly
 	cfg = carriers.Program(p, "/cache")
-	if want := []string{"feature", "--wasm", p.Path, "--cache", "/cache", "--digest", p.Digest.String()}; cfg.Path != "" || !slices.Equal(cfg.Args, want) {
-		t.Errorf("a module runs as %q %q, want this program with %q", cfg.Path, cfg.Args, want)
+	if want := []string{"feature", "--wasm", p.Path, "--cache", "/cache", "--digest", p.Digest.String()}; cfg.Path != "" || !slices.Equal(cfg.Args, want) || cfg.Nice != carriers.Nice {
+		t.Errorf("a module runs as %q %q, nice %d, want this program with %q, nice %d", cfg.Path, cfg.Args, cfg.Nice, want, carriers.Nice)
 	}
 }
 

@@ -12,6 +12,9 @@ import (
 	"github.com/global-presence/presence/plugins"
 )
 
+// maxNice is the most that a process can give way.
+const maxNice = 19
+
 // Config says which process carries a feature and how it is looked after. Name
 // is the only field without a default.
 type Config struct {
@@ -62,6 +65,10 @@ type Config struct {
 	// and started again; it is looked at ten times a second, on Linux, and what processes
 	// hold that it has started is not counted. Default 1 GiB.
 	MemoryLimit int64
+
+	// Nice is how far the process gives way to the host, and to whatever else wants the
+	// processor, as for nice(1): from 0, not at all, to 19. On Linux. Default 0.
+	Nice int
 
 	// MissedDeadlines is how many deadlines in a row make a process count as
 	// hung, so that it is killed. Default 3.
@@ -137,6 +144,9 @@ func (c Config) withDefaults() (Config, error) {
 		errs = append(errs, fmt.Errorf("memory limit of %d bytes: want more than 0", c.MemoryLimit))
 	} else if c.MemoryLimit == 0 {
 		c.MemoryLimit = 1 << 30
+	}
+	if c.Nice < 0 || c.Nice > maxNice {
+		errs = append(errs, fmt.Errorf("nice of %d: want 0 to %d", c.Nice, maxNice))
 	}
 	if c.MissedDeadlines < 0 {
 		errs = append(errs, fmt.Errorf("missed deadlines of %d: want more than 0", c.MissedDeadlines))

@@ -48,7 +48,7 @@ func connect(ctx context.Context, cfg Config, sockets string) (_ *connection, er
 		return nil, err
 	}
 	c := &connection{cfg: cfg, stdout: newLines(cfg.Logger, "stdout", cfg.lines.stdout), stderr: newLines(cfg.Logger, "stderr", cfg.lines.stderr)}
-	c.child = newChild(cmd, c.stderr, cfg.MemoryLimit)
+	c.child = newChild(cmd, c.stderr, cfg)
 	c.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  handshake(),
 		Plugins:          plugin.PluginSet{pluginName: &served{}},

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -25,6 +26,11 @@ const (
 	// that one that floods and dies is not given a new burst each time.
 	linesPerSecond = 50
 	burstLines     = 1000
+
+	// bytesPerSecond of each stream are read, and burstBytes at once, which is what a pipe
+	// holds: who writes more waits, and others have the processor meanwhile.
+	bytesPerSecond = 8 << 20
+	burstBytes     = 64 << 10
 )
 
 // lines turns what a feature writes into log records.
@@ -37,6 +43,7 @@ type lines struct {
 	log    *slog.Logger
 	stream string // "stdout" or "stderr"
 	limit  *rate.Limiter
+	pace   *rate.Limiter // of bytes
 
 	mu       sync.Mutex
 	partial  []byte // the beginning of a line; guarded by mu
@@ -46,7 +53,7 @@ type lines struct {
 }
 
 func newLines(log *slog.Logger, stream string, limit *rate.Limiter) *lines {
-	return &lines{log: log, stream: stream, limit: limit}
+	return &lines{log: log, stream: stream, limit: limit, pace: rate.NewLimiter(bytesPerSecond, burstBytes)}
 }
 
 // lineLimits are how much a feature may write, over all its starts.
@@ -59,8 +66,11 @@ func newLineLimits() *lineLimits {
 	}
 }
 
-// Write implements io.Writer. It never fails.
+// Write implements io.Writer. It never fails, and takes its time with a flood.
 func (l *lines) Write(b []byte) (int, error) {
+	if wait := l.pace.ReserveN(time.Now(), min(len(b), burstBytes)).Delay(); wait > 0 {
+		time.Sleep(wait)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(b)

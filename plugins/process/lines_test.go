@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/go-hclog"
@@ -169,4 +171,28 @@ func TestHostLog(t *testing.T) {
 	if off.IsError() || off.GetLevel() != hclog.Off {
 		t.Error("a logger that discards says that it does not")
 	}
+}
+
+// TestLines_pace: who prints a little does not wait; who prints without end does, at 8 MiB
+// a second.
+func TestLines_pace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := process.NewLines(slog.New(slog.DiscardHandler), "stdout")
+		chunk := []byte(strings.Repeat("a line of a flood\n", 32<<10/18))
+		write := func(n int) time.Duration {
+			began := time.Now()
+			for range n {
+				if _, err := l.Write(chunk); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return time.Since(began)
+		}
+		if took := write(2); took > 0 {
+			t.Errorf("64 KiB after a pause took %v, want no time", took)
+		}
+		if took := write(8 << 20 / len(chunk)); took < 990*time.Millisecond || took > 1010*time.Millisecond {
+			t.Errorf("8 MiB took %v, want a second", took)
+		}
+	})
 }

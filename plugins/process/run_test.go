@@ -373,9 +373,9 @@ func TestConfig_Check(t *testing.T) {
 	if err := (process.Config{Name: "echo"}).Check(); err != nil {
 		t.Errorf("Check() = %v, want nil", err)
 	}
-	err := process.Config{StopTimeout: -1}.Check()
-	if err == nil || !strings.Contains(err.Error(), "no Name") || !strings.Contains(err.Error(), "stop timeout") {
-		t.Errorf("Check() with two faults = %v, want both", err)
+	err := process.Config{StopTimeout: -1, Nice: 20}.Check()
+	if err == nil || !strings.Contains(err.Error(), "no Name") || !strings.Contains(err.Error(), "stop timeout") || !strings.Contains(err.Error(), "nice of 20") {
+		t.Errorf("Check() with three faults = %v, want all", err)
 	}
 }
 

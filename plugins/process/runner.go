@@ -29,6 +29,7 @@ type child struct {
 	cmd    *exec.Cmd
 	output *lines // takes standard error
 	limit  int64  // of memory, in bytes
+	nice   int    // how far it gives way to others
 
 	tooLarge atomic.Pointer[error] // why it was killed, if it took too much memory
 
@@ -45,8 +46,11 @@ type child struct {
 
 var _ runner.Runner = (*child)(nil)
 
-func newChild(cmd *exec.Cmd, output *lines, limit int64) *child {
-	return &child{cmd: cmd, output: output, limit: limit, reaped: make(chan struct{}), exited: make(chan struct{})}
+func newChild(cmd *exec.Cmd, output *lines, cfg Config) *child {
+	return &child{
+		cmd: cmd, output: output, limit: cfg.MemoryLimit, nice: cfg.Nice,
+		reaped: make(chan struct{}), exited: make(chan struct{}),
+	}
 }
 
 // Start implements runner.Runner.
@@ -58,11 +62,12 @@ func (c *child) Start(context.Context) error {
 
 // live starts the process and stays until it has ended. The kernel takes the end
 // of the thread that started a process for the end of its parent
-// (PR_SET_PDEATHSIG), so this goroutine keeps that thread for itself.
+// (PR_SET_PDEATHSIG), so this goroutine keeps that thread for itself. It takes it
+// along when it ends: a thread that gives way is of no use to others.
 func (c *child) live(started chan<- error) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer close(c.exited)
+	giveWay(c.nice)
 	if c.waitErr = c.start(); c.waitErr != nil {
 		started <- c.waitErr
 		return

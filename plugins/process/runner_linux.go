@@ -17,6 +17,21 @@ func setProcessAttributes(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
+// giveWay makes this thread, and each process that it starts, give way to others. Only
+// a privileged process could take it back.
+func giveWay(nice int) {
+	if nice == 0 {
+		return
+	}
+	// The system call counts from 40 for the first to get the processor down to 1.
+	// Source: https://man7.org/linux/man-pages/man2/getpriority.2.html.
+	own, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+	if err != nil {
+		return
+	}
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, min(20-own+nice, maxNice)) // less is always allowed
+}
+
 // killProcess kills the process and what it has started.
 func killProcess(p *os.Process) error {
 	if err := p.Kill(); err != nil {

@@ -16,6 +16,8 @@ func setProcessAttributes(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 
+func giveWay(int) {}
+
 // killProcess kills the process and what it has started.
 func killProcess(p *os.Process) error {
 	if err := p.Kill(); err != nil {

@@ -1,0 +1,60 @@
+package process_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/global-presence/presence/plugins/process"
+)
+
+// niceness returns how far the threads of a process give way, in ascending order.
+func niceness(t *testing.T, pid string) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/" + pid + "/task/*/stat")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("process %s has no threads: %v", pid, err)
+	}
+	seen := map[string]bool{}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		// The name, in parentheses, may hold anything; nice is the 17th field after it.
+		// Source: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html.
+		fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+		seen[fields[16]] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// TestConfig_Nice: a feature gives way to its host in all that it does, and nothing of
+// the host gives way when the feature has ended.
+func TestConfig_Nice(t *testing.T) {
+	if own := niceness(t, "self"); !slices.Equal(own, []string{"0"}) {
+		t.Skipf("this test itself gives way: %v", own)
+	}
+	for _, want := range []int{0, 7} {
+		r := startUp(t, "echo", process.Config{Nice: want})
+		if got := niceness(t, fmt.Sprint(r.pid(t))); !slices.Equal(got, []string{fmt.Sprint(want)}) {
+			t.Errorf("with Nice %d the threads of the feature have %v", want, got)
+		}
+		r.stop()
+	}
+	// Its thread ends a moment later.
+	for late := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		got := niceness(t, "self")
+		if slices.Equal(got, []string{"0"}) {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("after a feature has ended the threads of its host have %v, want 0", got)
+		}
+	}
+}
