@@ -174,13 +174,25 @@ func TestDeflate_NotSmaller(t *testing.T) {
 	s := startServer(t, cable.Config{Compress: 1})
 	c, w := openOver(t, s, "", true)
 	c.join("home")
-	for _, message := range []string{"1", noise(3000), string(text(3000))} {
+	for _, message := range []string{"1", everyCharacter(), string(text(3000))} {
 		s.Broadcast(cable.Stream{Room: "home"}, []byte(message))
 		c.wantMessage(message)
 	}
 	if got, want := w.firsts(t), []byte{0x81, 0x81, 0x81, 0x81, 0xC1}; !bytes.Equal(got, want) {
 		t.Errorf("frames began with %x, want %x", got, want)
 	}
+}
+
+// everyCharacter is a JSON text of each character of ASCII that is no other in JSON, once:
+// nothing comes twice, and none is more frequent than another.
+func everyCharacter() string {
+	var b strings.Builder
+	for c := ' '; c < 0x7F; c++ {
+		if c != '"' && c != '\\' {
+			b.WriteRune(c)
+		}
+	}
+	return `"` + b.String() + `"`
 }
 
 // noise is a JSON text of about size bytes that compresses little.
