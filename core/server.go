@@ -249,6 +249,10 @@ func (h handler) Join(s *cable.Session, room string) error { return h.bus.Join(r
 
 func (h handler) Leave(s *cable.Session, room string) { h.bus.Leave(room, s.ID()) }
 
+func (h handler) Follow(room, feature string) { h.bus.Follow(room, feature) }
+
+func (h handler) Unfollow(room, feature string) { h.bus.Unfollow(room, feature) }
+
 func (h handler) Event(s *cable.Session, room string, e cable.Event, done func(cable.Ack)) {
 	req := bus.Request{ID: e.ID, Room: room, Target: e.Target, Fields: e.Fields, Person: s.Person()}
 	h.bus.Dispatch(req, func(o bus.Outcome) {

@@ -152,6 +152,21 @@ type node struct {
 	stop func()
 }
 
+// Join is as of a session that looks at the whole room.
+func (n *node) Join(room string, p plugins.Person) error {
+	err := n.Bus.Join(room, p)
+	if err == nil {
+		n.Follow(room, "")
+	}
+	return err
+}
+
+// Leave ends a Join.
+func (n *node) Leave(room, session string) {
+	n.Unfollow(room, "")
+	n.Bus.Leave(room, session)
+}
+
 // startEngine runs an engine until the test ends.
 func startEngine(tb testing.TB, cfg memory.Config) *memory.Engine {
 	tb.Helper()

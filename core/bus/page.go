@@ -35,7 +35,7 @@ func (b *Bus) Page(ctx context.Context, name, only string, viewer plugins.Person
 	}
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	r, leave, err := b.look(ctx, name)
+	r, leave, err := b.look(ctx, name, only)
 	defer leave()
 	parts := b.partsOf(r, only)
 	sections := make([]Section, len(parts))
@@ -73,16 +73,16 @@ func (b *Bus) parts(r *room, only string) []*part {
 	return parts
 }
 
-// look enters a room for a short while, in which its parts are rendered, and loads
-// it. leave must be called in any case.
-func (b *Bus) look(ctx context.Context, name string) (r *room, leave func(), err error) {
+// look enters a room for a short while, in which its parts are rendered, or only that of
+// one feature, and loads it. leave must be called in any case.
+func (b *Bus) look(ctx context.Context, name, only string) (r *room, leave func(), err error) {
 	r = b.enter(name)
 	defer r.mu.Unlock()
-	r.views++
+	r.look(only, +1)
 	leave = func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.views--
+		r.look(only, -1)
 	}
 	return r, leave, b.awaitLoad(ctx, r)
 }
@@ -137,7 +137,7 @@ func (b *Bus) Sync(name, only string, viewer plugins.Person, revs map[string]str
 		defer cancel()
 		b.sayStore(reply)
 		b.sayStyle(revs, reply)
-		r, leave, err := b.look(ctx, name)
+		r, leave, err := b.look(ctx, name, only)
 		defer leave()
 		parts := b.closeUp(r, only, revs, reply)
 		if err != nil && b.owe(r, parts, only, viewer, revs, reply) {

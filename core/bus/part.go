@@ -157,7 +157,7 @@ const retryAfter = time.Second
 // the last render is a frame ago, else at the end of the frame. p.room.mu is held.
 func (b *Bus) kick(p *part) {
 	r := p.room
-	if !p.dirty() || p.rendering || p.timer != nil || p.loading != nil || !r.loaded || r.closed || r.sessions+r.views == 0 || !p.feature.isUp() {
+	if !p.dirty() || p.rendering || p.timer != nil || p.loading != nil || !r.loaded || r.closed || !r.isSeen(p.feature.name) || !p.feature.isUp() {
 		return
 	}
 	pause := b.cfg.Frame

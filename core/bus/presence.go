@@ -92,7 +92,7 @@ func (j *joins) again(seats []seat) {
 
 // Join puts a session into a room: it counts among the people there until Leave,
 // or until this binary stops beating. It returns at once; the room is loaded
-// meanwhile.
+// meanwhile. What it looks at, Follow says.
 func (b *Bus) Join(room string, p plugins.Person) error {
 	if err := state.CheckRoom(room); err != nil {
 		return err

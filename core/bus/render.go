@@ -161,7 +161,7 @@ func (b *Bus) retryMissed(p *part) {
 		p.out.retrying = false
 		p.out.mu.Unlock()
 		p.room.mu.Lock()
-		idle := p.room.closed || p.room.sessions+p.room.views == 0
+		idle := p.room.closed || !p.room.isSeen(p.feature.name)
 		p.room.mu.Unlock()
 		if !idle {
 			b.showMissed(ctx, p)

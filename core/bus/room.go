@@ -20,8 +20,8 @@ type room struct {
 	mu       sync.Mutex
 	state    *state.Room      // merged from the moment the room exists
 	parts    map[string]*part // by feature; one may be missing that is just being added or removed
-	sessions int              // sockets here that follow it
-	views    int              // page views in progress
+	sessions int              // that have joined here
+	looks    map[string]int   // sockets here, and page views in progress, by the feature that they show alone; "" for all
 	used     time.Time
 	closed   bool // it was unloaded; get a new one
 
@@ -59,7 +59,7 @@ func (b *Bus) enter(name string) *room {
 		b.mu.Lock()
 		r := b.rooms[name]
 		if r == nil {
-			r = &room{name: name, count: b.counts.Add(1), state: b.freshState(b.schema), parts: map[string]*part{}}
+			r = &room{name: name, count: b.counts.Add(1), state: b.freshState(b.schema), parts: map[string]*part{}, looks: map[string]int{}}
 			for _, f := range b.features() {
 				r.parts[f.name] = newPart(r, f)
 			}
@@ -165,15 +165,40 @@ func (b *Bus) touch(r *room, change func() []state.Change) {
 	}
 }
 
-// hold notes that a session follows the room, or no longer does.
+// hold notes that a session has joined the room, or left it.
 func (b *Bus) hold(name string, n int) {
 	r := b.enter(name)
 	defer r.mu.Unlock()
 	r.sessions += n
+}
+
+// Follow notes that somebody looks at a feature of a room, or at all of it if that is "":
+// from then on, until Unfollow, what has changed there is rendered and sent.
+func (b *Bus) Follow(name, feature string) {
+	r := b.enter(name)
+	defer r.mu.Unlock()
+	r.look(feature, +1)
 	for _, p := range r.parts {
 		b.kick(p)
 	}
 }
+
+// Unfollow ends a Follow.
+func (b *Bus) Unfollow(name, feature string) {
+	r := b.enter(name)
+	defer r.mu.Unlock()
+	r.look(feature, -1)
+}
+
+// look counts who looks at a feature, or at all of the room; r.mu is held.
+func (r *room) look(feature string, n int) {
+	if r.looks[feature] += n; r.looks[feature] == 0 {
+		delete(r.looks, feature)
+	}
+}
+
+// isSeen reports whether anybody looks at a feature; r.mu is held.
+func (r *room) isSeen(feature string) bool { return r.looks[""] > 0 || r.looks[feature] > 0 }
 
 // stopRooms ends the messages that wait for their moment.
 func (b *Bus) stopRooms() {
@@ -219,7 +244,7 @@ func (r *room) idle() bool {
 			return false
 		}
 	}
-	return r.sessions == 0 && r.views == 0 && r.loading == nil
+	return r.sessions == 0 && len(r.looks) == 0 && r.loading == nil
 }
 
 // maxIdleBoards is how many bytes the boards of rooms that nobody looks at may take.

@@ -239,5 +239,5 @@ func (b *Bus) awaitShown(ctx context.Context, room, feature string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.parts[feature]
-	return p != nil && r.sessions > 0 && !r.closed && b.awaitRender(ctx, p) == nil
+	return p != nil && r.isSeen(feature) && !r.closed && b.awaitRender(ctx, p) == nil
 }

@@ -75,13 +75,13 @@ func (s *Session) subscribe(identifier []byte) bool {
 		return false
 	}
 	if err == nil {
-		err = s.join(room)
+		err = s.join(room, feature)
 	}
 	if err == nil {
 		s.server.metrics.subscriptions.Inc() // before the page can know
 		if err = s.server.streams.subscribe(s, string(identifier), room, feature); err != nil {
 			s.server.metrics.subscriptions.Dec()
-			s.leave(room)
+			s.leave(room, feature)
 		}
 	}
 	if err != nil {
@@ -107,8 +107,8 @@ func (s *Session) visit(room string) bool {
 	return ok
 }
 
-// join counts a subscription to a room, and joins with the first.
-func (s *Session) join(room string) error {
+// join counts a subscription to a room, or to a feature of it, and joins with the first.
+func (s *Session) join(room, feature string) error {
 	if s.rooms[room] == 0 {
 		err := errors.New("the room cannot be joined") // unless Join returns
 		s.server.guard(s, "join", func() { err = s.server.cfg.Handler.Join(s, room) })
@@ -117,11 +117,13 @@ func (s *Session) join(room string) error {
 		}
 	}
 	s.rooms[room]++
+	s.server.guard(s, "follow", func() { s.server.cfg.Handler.Follow(room, feature) })
 	return nil
 }
 
 // leave undoes a join.
-func (s *Session) leave(room string) {
+func (s *Session) leave(room, feature string) {
+	s.server.guard(s, "unfollow", func() { s.server.cfg.Handler.Unfollow(room, feature) })
 	if s.rooms[room]--; s.rooms[room] == 0 {
 		s.server.guard(s, "leave", func() { s.server.cfg.Handler.Leave(s, room) })
 	}
@@ -131,7 +133,7 @@ func (s *Session) unsubscribe(sub *subscription) {
 	s.dropSync(sub)
 	s.server.streams.unsubscribe(sub)
 	s.server.metrics.subscriptions.Dec()
-	s.leave(sub.room.name)
+	s.leave(sub.room.name, sub.group.feature)
 }
 
 func (s *Session) unsubscribeAll() {

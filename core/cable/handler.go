@@ -69,6 +69,12 @@ type Handler interface {
 	// the reason.
 	Join(s *Session, room string) error
 
+	// Follow is called after Join and before a subscription is confirmed, and Unfollow
+	// exactly once for each when it ends, before Leave: somebody looks at a feature of a
+	// room, or at all of it if feature is "".
+	Follow(room, feature string)
+	Unfollow(room, feature string)
+
 	// Shows reports whether there is a feature of that name, or was one that may come
 	// back, so that a page may follow it alone.
 	Shows(feature string) bool

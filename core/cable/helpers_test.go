@@ -48,6 +48,9 @@ func TestMain(m *testing.M) {
 type fake struct {
 	join  func(s *cable.Session, room string) error
 	leave func(s *cable.Session, room string)
+
+	follow func(room, feature string, n int) // +1, or -1 when it ends
+
 	event func(s *cable.Session, room string, e cable.Event, done func(cable.Ack))
 	sync  func(s *cable.Session, room string, shown cable.Shown, reply func(...dom.Operation))
 }
@@ -64,6 +67,18 @@ func (f *fake) Join(s *cable.Session, room string) error {
 func (f *fake) Leave(s *cable.Session, room string) {
 	if f.leave != nil {
 		f.leave(s, room)
+	}
+}
+
+func (f *fake) Follow(room, feature string) {
+	if f.follow != nil {
+		f.follow(room, feature, +1)
+	}
+}
+
+func (f *fake) Unfollow(room, feature string) {
+	if f.follow != nil {
+		f.follow(room, feature, -1)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/global-presence/presence/core/cable"
 	"github.com/global-presence/presence/plugins"
 )
@@ -125,4 +127,41 @@ func TestLimits_Identifiers(t *testing.T) {
 	if inside != 0 || s.Rooms() != 0 {
 		t.Errorf("%d sessions are in %d rooms when all have gone", inside, s.Rooms())
 	}
+}
+
+// TestServer_Follow: the handler is told of each subscription what it shows, between the
+// join of the room and its leave.
+func TestServer_Follow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var told []string
+		tell := func(what ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, fmt.Sprint(what...))
+		}
+		s := runServer(t, cable.Config{Handler: &fake{
+			join:   func(_ *cable.Session, room string) error { tell("join ", room); return nil },
+			leave:  func(_ *cable.Session, room string) { tell("leave ", room) },
+			follow: func(room, feature string, n int) { tell("follow ", room, "#", feature, " ", n) },
+		}})
+		c := pipe(t, s, plugins.Person{User: "u"})
+		c.next()
+		lamp := `{"channel":"Live","room":"home","feature":"lamp"}`
+		for _, id := range []string{identifier("home"), lamp} {
+			c.command("subscribe", id)
+			c.next()
+		}
+		c.command("unsubscribe", identifier("home"))
+		c.command("subscribe", `{"channel":"Live","room":"home","feature":"nope"}`)
+		c.next()
+		c.ws.Close()
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		want := []string{"join home", "follow home# 1", "follow home#lamp 1", "follow home# -1", "follow home#lamp -1", "leave home"}
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+	})
 }

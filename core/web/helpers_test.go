@@ -120,6 +120,10 @@ func (quietSockets) Join(*cable.Session, string) error { return nil }
 
 func (quietSockets) Leave(*cable.Session, string) {}
 
+func (quietSockets) Follow(string, string) {}
+
+func (quietSockets) Unfollow(string, string) {}
+
 func (quietSockets) Event(_ *cable.Session, _ string, _ cable.Event, done func(cable.Ack)) {
 	done(cable.Ack{Status: cable.OK})
 }
