@@ -52,9 +52,8 @@ func wait(tb testing.TB, what string, look func() (saw string, ok bool)) {
 
 func waitFor(tb testing.TB, long time.Duration, what string, look func() (saw string, ok bool)) {
 	tb.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for began := time.Now(); ; <-tick.C {
+	began := time.Now()
+	for pause := 5 * time.Millisecond; ; pause = min(pause*3/2, 100*time.Millisecond) {
 		saw, ok := look()
 		if ok {
 			return
@@ -62,6 +61,7 @@ func waitFor(tb testing.TB, long time.Duration, what string, look func() (saw st
 		if time.Since(began) > long {
 			tb.Fatalf("waited %v for %s; last saw %.5000s", long, what, saw)
 		}
+		time.Sleep(pause) // a look costs the server something
 	}
 }
 

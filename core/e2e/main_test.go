@@ -112,13 +112,12 @@ func waitFor(tb testing.TB, what string, look func() (saw string, ok bool)) {
 	waitWithin(tb, patience, what, look)
 }
 
-// waitWithin is waitFor for what may take longer.
+// waitWithin is waitFor for what may take longer. It looks often at first, and ten times
+// a second in the end: a look costs a browser or a server something.
 func waitWithin(tb testing.TB, within time.Duration, what string, look func() (saw string, ok bool)) {
 	tb.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	began := time.Now()
-	for {
+	for pause := 5 * time.Millisecond; ; pause = min(pause*3/2, 100*time.Millisecond) {
 		saw, ok := look()
 		if ok {
 			return
@@ -126,7 +125,7 @@ func waitWithin(tb testing.TB, within time.Duration, what string, look func() (s
 		if time.Since(began) > within {
 			tb.Fatalf("waited %v for %s; last saw %s", within, what, saw)
 		}
-		<-tick.C
+		time.Sleep(pause)
 	}
 }
 

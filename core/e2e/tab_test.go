@@ -30,6 +30,10 @@ func (p *person) newTab() *tab {
 	ctx, cancel := chromedp.NewContext(p.ctx, chromedp.WithListener(t.heard.hear))
 	t.ctx = ctx
 	t.close = func() {
+		if t.tb.Failed() && ctx.Err() == nil {
+			shows, err := tryEval[string](t, "location.href + ': ' + document.body?.innerText.slice(0, 500)")
+			t.tb.Logf("the tab shows %s (%v)", shows, err)
+		}
 		cancel()
 		for _, c := range t.heard.take() {
 			if c.grave {
@@ -177,14 +181,16 @@ const (
 	roomName    = `input[name=room]`
 )
 
-// click clicks an element with the mouse, where a person would. When the page moves
-// under the mouse, and nothing else was hit, it tries again as a person would.
+// click clicks an element with the mouse, where a person would, once it stands still. When
+// the page moves under the mouse all the same, and nothing else was hit, it tries again as
+// a person would.
 func (t *tab) click(selector string) {
 	t.tb.Helper()
 	type point struct {
 		X, Y  float64
 		Under string
 	}
+	var before point
 	if t.scriptOff { // a click may have led to this page, of which a part is there
 		waitValue(t, `document.readyState`, "complete")
 	}
@@ -203,6 +209,10 @@ func (t *tab) click(selector string) {
 			}, { capture: true, once: true })
 			return { X: x, Y: y, Under: el.contains(top) ? '' : (top?.outerHTML ?? 'nothing') }
 		})()`, js(selector))
+		if p != before {
+			before = p
+			return fmt.Sprintf("it at %.0f, %.0f", p.X, p.Y), false
+		}
 		if p.Under != "" {
 			t.tb.Fatalf("click %s: it is covered by %s", selector, p.Under)
 		}
