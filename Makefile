@@ -37,7 +37,7 @@ WASM := GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -ldflags=
 # tests start hundreds of processes.
 RACE := GORACE=atexit_sleep_ms=0
 
-# How many tests of a package run at once.
+# How many packages are tested at once, and how many tests of one.
 PARALLEL := 3
 
 .DEFAULT_GOAL := help
@@ -59,7 +59,7 @@ test: deps test-client test-go test-seeds test-wasm ## install what is missing, 
 .PHONY: test-go
 test-go: ## the Go part of `make test`: PKG=./core/... for some packages
 	go build $(PKG)
-	$(RACE) go test -race -vet=off -shuffle=on -parallel=$(PARALLEL) -timeout=10m $(PKG)
+	$(RACE) go test -race -vet=off -shuffle=on -p=$(PARALLEL) -parallel=$(PARALLEL) -timeout=10m $(PKG)
 
 # With the race detector a seed takes ten times as long, so `make test-go` runs a tenth.
 .PHONY: test-seeds
