@@ -186,7 +186,7 @@ func (b *Bus) sendCells(p *part) {
 	from := f.version
 	f.version++
 	g := p.room.state.Grid(p.feature.name)
-	if p.room.sessions == 0 || g == nil {
+	if !p.room.isSeen(p.feature.name) || g == nil {
 		return
 	}
 	members := []dom.Member{dom.Bool("reload", true)}

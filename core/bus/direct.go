@@ -54,7 +54,7 @@ func (p *part) direct(field string) *direct {
 // show shows a value in the element of a field; room.mu is held. One with a key takes
 // the place of an older one that waits, and counts are added up.
 func (b *Bus) show(p *part, field string, v shownValue) {
-	if p.room.sessions == 0 {
+	if !p.room.isSeen(p.feature.name) {
 		return
 	}
 	d := p.direct(field)

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -34,10 +35,22 @@ func TestBus_Follow(t *testing.T) {
 		if _, err := n.Page(t.Context(), "home", "clock", person("bob")); err != nil {
 			t.Error(err)
 		}
-		wantRendered("the count of demo has changed, and bob opened clock", false, false)
+		for i := range 3 * 128 { // more than one render is told of at once
+			p := person(fmt.Sprint("guest-", i))
+			if err := n.Bus.Join("home", p); err != nil {
+				t.Fatal(err)
+			}
+			settle()
+			n.Bus.Leave("home", p.Session)
+		}
+		wantRendered("the count of demo has changed, people came and went, and bob opened clock", false, false)
 		n.wall.take()
 		n.Follow("home", "")
+		before := n.demo.renders()
 		wantRendered("all is looked at", true, false)
+		if got := n.demo.renders() - before; got != 1 {
+			t.Errorf("%d renders of all, want one", got)
+		}
 		shown := ""
 		for _, m := range n.wall.take() {
 			for _, op := range m.ops {

@@ -105,10 +105,14 @@ func newPart(r *room, f *feature) *part {
 	return p
 }
 
-// mark notes a change; room.mu is held.
+// mark notes a change; room.mu is held. Where nobody looks at the feature, everything is
+// rendered when somebody does: what comes meanwhile is not kept, nor ever shown if it is
+// volatile.
 func (p *part) mark(c plugins.Change) {
 	p.version++
 	switch {
+	case !p.room.isSeen(p.feature.name):
+		p.forget()
 	case c.Group != "":
 		p.groups[c] = struct{}{}
 	case p.all: // which covers it, but for a volatile value
@@ -120,6 +124,12 @@ func (p *part) mark(c plugins.Change) {
 	case c.Value != "" || c.ID != "" || !slices.Contains(p.values, c):
 		p.values = append(p.values, c)
 	}
+}
+
+// forget has everything rendered in place of single changes; room.mu is held.
+func (p *part) forget() {
+	p.all, p.values = true, nil
+	clear(p.groups)
 }
 
 // markAll notes that everything is to be rendered; room.mu is held.
@@ -177,7 +187,7 @@ func (b *Bus) kick(p *part) {
 			return // stopped
 		}
 		p.timer = nil
-		if r.closed || !p.feature.isUp() || p.loading != nil {
+		if r.closed || !r.isSeen(p.feature.name) || !p.feature.isUp() || p.loading != nil {
 			p.end()
 			return
 		}

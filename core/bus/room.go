@@ -192,8 +192,14 @@ func (b *Bus) Unfollow(name, feature string) {
 
 // look counts who looks at a feature, or at all of the room; r.mu is held.
 func (r *room) look(feature string, n int) {
-	if r.looks[feature] += n; r.looks[feature] == 0 {
-		delete(r.looks, feature)
+	if r.looks[feature] += n; r.looks[feature] > 0 {
+		return
+	}
+	delete(r.looks, feature)
+	for _, p := range r.parts {
+		if p.dirty() && !r.isSeen(p.feature.name) {
+			p.forget()
+		}
 	}
 }
 

@@ -116,8 +116,13 @@ func (s *Session) join(room, feature string) error {
 			return err
 		}
 	}
+	if !s.server.guard(s, "follow", func() { s.server.cfg.Handler.Follow(room, feature) }) {
+		if s.rooms[room] == 0 {
+			s.server.guard(s, "leave", func() { s.server.cfg.Handler.Leave(s, room) })
+		}
+		return errors.New("the room cannot be followed")
+	}
 	s.rooms[room]++
-	s.server.guard(s, "follow", func() { s.server.cfg.Handler.Follow(room, feature) })
 	return nil
 }
 

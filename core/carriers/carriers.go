@@ -24,8 +24,9 @@ import (
 const moduleStart = 3 * time.Minute
 
 // Nice is how far the programs of the plugin folder give way to the host and to the
-// built-in features: with 10, of a processor that both want the program gets a tenth.
-const Nice = 10
+// built-in features: with 5, of a processor that both want the program gets a quarter, which
+// has it meet its deadlines where a region is busy.
+const Nice = 5
 
 // BuiltIn returns what runs the built-in features of those names: this program, started
 // again for each.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ type lines struct {
 }
 
 func newLines(log *slog.Logger, stream string, limit *rate.Limiter) *lines {
-	return &lines{log: log, stream: stream, limit: limit, pace: rate.NewLimiter(bytesPerSecond, burstBytes)}
+	return &lines{log: log, stream: stream, limit: limit, pace: newPace()}
 }
 
 // lineLimits are how much a feature may write, over all its starts.
@@ -66,11 +67,30 @@ func newLineLimits() *lineLimits {
 	}
 }
 
+func newPace() *rate.Limiter { return rate.NewLimiter(bytesPerSecond, burstBytes) }
+
+// await waits until n bytes more keep the pace.
+func await(pace *rate.Limiter, n int) {
+	for ; n > 0; n -= burstBytes {
+		time.Sleep(pace.ReserveN(time.Now(), min(n, burstBytes)).Delay())
+	}
+}
+
+// paced keeps the pace with what is read of it.
+type paced struct {
+	io.ReadCloser
+	pace *rate.Limiter
+}
+
+func (p paced) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b)
+	await(p.pace, n)
+	return n, err
+}
+
 // Write implements io.Writer. It never fails, and takes its time with a flood.
 func (l *lines) Write(b []byte) (int, error) {
-	if wait := l.pace.ReserveN(time.Now(), min(len(b), burstBytes)).Delay(); wait > 0 {
-		time.Sleep(wait)
-	}
+	await(l.pace, len(b))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := len(b)

@@ -191,6 +191,13 @@ func TestLines_pace(t *testing.T) {
 		if took := write(2); took > 0 {
 			t.Errorf("64 KiB after a pause took %v, want no time", took)
 		}
+		began := time.Now()
+		if _, err := l.Write(make([]byte, 8<<20)); err != nil { // at once, as a message of go-plugin's may be
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took < 990*time.Millisecond || took > 1010*time.Millisecond {
+			t.Errorf("8 MiB in one piece took %v, want a second", took)
+		}
 		if took := write(8 << 20 / len(chunk)); took < 990*time.Millisecond || took > 1010*time.Millisecond {
 			t.Errorf("8 MiB took %v, want a second", took)
 		}

@@ -62,12 +62,11 @@ func (c *child) Start(context.Context) error {
 
 // live starts the process and stays until it has ended. The kernel takes the end
 // of the thread that started a process for the end of its parent
-// (PR_SET_PDEATHSIG), so this goroutine keeps that thread for itself. It takes it
-// along when it ends: a thread that gives way is of no use to others.
+// (PR_SET_PDEATHSIG), so this goroutine keeps that thread for itself.
 func (c *child) live(started chan<- error) {
 	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	defer close(c.exited)
-	giveWay(c.nice)
 	if c.waitErr = c.start(); c.waitErr != nil {
 		started <- c.waitErr
 		return
@@ -126,6 +125,7 @@ func (c *child) start() error {
 		err = c.cmd.Start()
 		if c.started = err == nil; c.started {
 			preferAsVictim(c.cmd.Process.Pid)
+			giveWay(c.cmd.Process.Pid, c.nice)
 		}
 	}
 	stdoutW.Close()
@@ -194,8 +194,9 @@ func (c *child) join() {
 	}
 }
 
-// Stdout implements runner.Runner: the handshake.
-func (c *child) Stdout() io.ReadCloser { return c.stdout }
+// Stdout implements runner.Runner: the handshake, after which go-plugin reads on and
+// drops what comes.
+func (c *child) Stdout() io.ReadCloser { return paced{c.stdout, newPace()} }
 
 // Stderr implements runner.Runner. go-plugin sees nothing of it: its reader
 // panics, in the host, on a line such as {"@message":1}.

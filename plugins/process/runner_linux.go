@@ -1,8 +1,10 @@
 package process
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 )
 
@@ -17,9 +19,10 @@ func setProcessAttributes(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// giveWay makes this thread, and each process that it starts, give way to others. Only
-// a privileged process could take it back.
-func giveWay(nice int) {
+// giveWay has a process that was just started give way to others. Each of its threads has
+// a priority of its own, and a new one that of the thread that makes it: it is done when
+// all of them were found to have it.
+func giveWay(pid, nice int) {
 	if nice == 0 {
 		return
 	}
@@ -29,7 +32,21 @@ func giveWay(nice int) {
 	if err != nil {
 		return
 	}
-	_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, min(20-own+nice, maxNice)) // less is always allowed
+	want := max(1, own-nice)
+	for again := true; again; {
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		if err != nil {
+			return // it has ended
+		}
+		again = false
+		for _, t := range threads {
+			id, _ := strconv.Atoi(t.Name())
+			is, err := syscall.Getpriority(syscall.PRIO_PROCESS, id)
+			if err == nil && is > want { // less is always allowed
+				again = syscall.Setpriority(syscall.PRIO_PROCESS, id, 20-want) == nil || again
+			}
+		}
+	}
 }
 
 // killProcess kills the process and what it has started.

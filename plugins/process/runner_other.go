@@ -11,7 +11,7 @@ func ownExecutable() (string, error) { return os.Executable() }
 
 func setProcessAttributes(*exec.Cmd) {}
 
-func giveWay(int) {}
+func giveWay(int, int) {}
 
 func killProcess(p *os.Process) error { return ignoreDone(p.Kill()) }
 

@@ -16,7 +16,7 @@ func setProcessAttributes(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }
 
-func giveWay(int) {}
+func giveWay(int, int) {}
 
 // killProcess kills the process and what it has started.
 func killProcess(p *os.Process) error {

@@ -72,6 +72,17 @@ var tailPromises = []promise{
 			t.Errorf("first delivery is a gap, want none after an entry that is there")
 		}
 	}},
+	{"the position under the empty name holds for a site that is not named", func(t *testing.T, s Suite) {
+		n := s.open(t)
+		var ids []state.ID
+		for i := range 6 {
+			ids = append(ids, n.append(t, event("e", i), set("a", fmt.Sprint(i))))
+		}
+		got := n.follow(t, engine.Positions{"": ids[2]}).through(t, ids[5])
+		if want := []string{"e-3", "e-4", "e-5"}; !slices.Equal(events(got), want) || got[0].Gap {
+			t.Errorf("events = %v, the first is a gap: %t; want %v without one", events(got), got[0].Gap, want)
+		}
+	}},
 	{"from the newest position it delivers only what comes", func(t *testing.T, s Suite) {
 		n := s.open(t)
 		n.append(t, "e1", set("a", "1"))

@@ -16,7 +16,11 @@ const maxDeliveries = 256
 func (e *Engine) Tail(ctx context.Context, from engine.Positions, deliver func([]engine.Delivery) error) error {
 	e.mu.RLock()
 	next, missed := e.ring.first, false
-	if pos, known := from[e.cfg.Site]; known {
+	pos, known := from[e.cfg.Site]
+	if !known {
+		pos, known = from[""]
+	}
+	if known {
 		next, missed = e.ring.after(pos), pos.Compare(e.ring.trimmed) < 0
 	}
 	e.mu.RUnlock()
