@@ -91,13 +91,12 @@ func (j *joins) again(seats []seat) {
 }
 
 // Join puts a session into a room: it counts among the people there until Leave,
-// or until this binary stops beating. It returns at once; the room is loaded
-// meanwhile. What it looks at, Follow says.
+// or until this binary stops beating. It returns at once. What it looks at,
+// Follow says.
 func (b *Bus) Join(room string, p plugins.Person) error {
 	if err := state.CheckRoom(room); err != nil {
 		return err
 	}
-	b.hold(room, +1)
 	b.joins.set(seat{room, p.Session}, p, true)
 	b.announce(room, p, came)
 	return nil
@@ -107,7 +106,6 @@ func (b *Bus) Join(room string, p plugins.Person) error {
 func (b *Bus) Leave(room, session string) {
 	p := b.joins.person(seat{room, session})
 	b.joins.set(seat{room, session}, plugins.Person{}, false)
-	b.hold(room, -1)
 	b.announce(room, p, went)
 }
 

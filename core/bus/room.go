@@ -17,13 +17,12 @@ import (
 type room struct {
 	name string
 
-	mu       sync.Mutex
-	state    *state.Room      // merged from the moment the room exists
-	parts    map[string]*part // by feature; one may be missing that is just being added or removed
-	sessions int              // that have joined here
-	looks    map[string]int   // sockets here, and page views in progress, by the feature that they show alone; "" for all
-	used     time.Time
-	closed   bool // it was unloaded; get a new one
+	mu     sync.Mutex
+	state  *state.Room      // merged from the moment the room exists
+	parts  map[string]*part // by feature; one may be missing that is just being added or removed
+	looks  map[string]int   // sockets here, and page views in progress, by the feature that they show alone; "" for all
+	used   time.Time
+	closed bool // it was unloaded; get a new one
 
 	loaded  bool
 	count   uint64           // of the states of rooms, this one's; in the high half of Board.Paints
@@ -165,13 +164,6 @@ func (b *Bus) touch(r *room, change func() []state.Change) {
 	}
 }
 
-// hold notes that a session has joined the room, or left it.
-func (b *Bus) hold(name string, n int) {
-	r := b.enter(name)
-	defer r.mu.Unlock()
-	r.sessions += n
-}
-
 // Follow notes that somebody looks at a feature of a room, or at all of it if that is "":
 // from then on, until Unfollow, what has changed there is rendered and sent.
 func (b *Bus) Follow(name, feature string) {
@@ -250,7 +242,7 @@ func (r *room) idle() bool {
 			return false
 		}
 	}
-	return r.sessions == 0 && len(r.looks) == 0 && r.loading == nil
+	return len(r.looks) == 0 && r.loading == nil
 }
 
 // maxIdleBoards is how many bytes the boards of rooms that nobody looks at may take.
