@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/global-presence/presence/core/cable"
 )
@@ -49,48 +50,56 @@ func (s watchedSocket) Control(f func(fd uintptr)) error {
 	return s.RawConn.Control(f)
 }
 
-// TestShard_Fair broadcasts to a room with one page while a shard is busy with a room
-// with a thousand: the page waits for a slice of those and not for all.
+// TestShard_Fair broadcasts to a room with one page while a shard is busy with a
+// thousand others: the page waits for a slice of those and not for all.
 func TestShard_Fair(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("on Windows sessions have writers of their own")
 	}
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one shard
-	const many, begun = 1000, 10
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s *server
-	var armed atomic.Bool
-	var others atomic.Int64 // writes to the room with a thousand
-	before := make(chan int64, 1)
-	ln := &watched{Listener: inner, wrote: func(conn int) {
-		switch {
-		case !armed.Load():
-		case conn == 0:
-			before <- others.Load()
-		case others.Add(1) == begun:
-			s.Broadcast(cable.Stream{Room: "lone"}, []byte(`"now"`))
-		}
-	}}
-	s = startServerOn(t, cable.Config{MaxSessions: many + 1, PingInterval: 1 << 40}, ln)
-	lone := open(t, s, "")
-	lone.join("lone")
-	var pages []*client
-	for range many {
-		c := open(t, s, "")
-		c.join("crowded")
-		pages = append(pages, c)
-	}
-	armed.Store(true)
-	s.Broadcast(cable.Stream{Room: "crowded"}, []byte(`"all"`))
-	lone.wantMessage(`"now"`)
-	if n := <-before; n > begun+2*cable.Slice {
-		t.Errorf("written after %d of the others, want at most %d", n, begun+2*cable.Slice)
-	}
-	for _, c := range pages {
-		c.wantMessage(`"all"`)
+	for _, busy := range []struct {
+		name string
+		ping time.Duration
+		with func(s *server)
+	}{
+		{"Room", time.Hour, func(s *server) { s.Broadcast(cable.Stream{Room: "crowded"}, []byte(`"all"`)) }},
+		{"Pings", 190 * time.Millisecond, func(*server) {}}, // less than two ticks, so that all have theirs at once
+	} {
+		t.Run(busy.name, func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one shard
+			const many, begun = 1000, 10
+			inner, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s *server
+			var armed atomic.Bool
+			var others atomic.Int64 // writes to the thousand
+			before := make(chan int64, 1)
+			ln := &watched{Listener: inner, wrote: func(conn int) {
+				switch {
+				case !armed.Load():
+				case conn > 0:
+					if others.Add(1) == begun {
+						s.Broadcast(cable.Stream{Room: "lone"}, []byte(`"now"`))
+					}
+				case others.Load() >= begun:
+					armed.Store(false)
+					before <- others.Load()
+				}
+			}}
+			s = startServerOn(t, cable.Config{MaxSessions: many + 1, PingInterval: busy.ping}, ln)
+			lone := open(t, s, "")
+			lone.join("lone")
+			for range many {
+				open(t, s, "").join("crowded")
+			}
+			armed.Store(true)
+			busy.with(s)
+			lone.wantMessage(`"now"`)
+			if n := <-before; n > begun+2*cable.Slice {
+				t.Errorf("written after %d of the others, want at most %d", n, begun+2*cable.Slice)
+			}
+		})
 	}
 }
 

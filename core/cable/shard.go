@@ -1,6 +1,7 @@
 package cable
 
 import (
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ type shard struct {
 	spare       []job
 	dirty       parts      // some of whose members are behind, the longest waiting first
 	ready       []*Session // whose outbox is to be written
+	pings       []job      // those that are not written to all of their sessions
 	logged      int        // frames in the logs of dirty
 	loggedBytes int
 	joint       joint
@@ -107,7 +109,7 @@ func (d *shard) await() {
 func (d *shard) work() {
 	for {
 		d.mu.Lock()
-		if len(d.jobs) == 0 && d.dirty.len() == 0 && len(d.ready) == 0 {
+		if len(d.jobs) == 0 && d.dirty.len() == 0 && len(d.ready) == 0 && len(d.pings) == 0 {
 			d.working = false
 			d.mu.Unlock()
 			return
@@ -130,6 +132,7 @@ func (d *shard) work() {
 		}
 		d.writeReady()
 		d.writeDirty()
+		d.writePings()
 	}
 }
 
@@ -149,9 +152,7 @@ func (d *shard) do(j *job) {
 	case toLeave:
 		d.leave(j.sub)
 	case toPing:
-		for _, s := range j.sessions {
-			d.ping(s, j.frame)
-		}
+		d.pings = append(d.pings, *j)
 	case toEnd:
 		d.catchUp(j.session)
 		d.end(j.session, j.frame)
@@ -169,6 +170,21 @@ func (d *shard) queue(s *Session, f frame, own bool) {
 	if s.accept(f) && !s.active && !s.ready {
 		s.ready = true
 		d.ready = append(d.ready, s)
+	}
+}
+
+// writePings writes pings, to a slice of sessions.
+func (d *shard) writePings() {
+	for left := slice; left > 0 && len(d.pings) > 0; {
+		p := &d.pings[0]
+		n := min(left, len(p.sessions))
+		for _, s := range p.sessions[:n] {
+			d.ping(s, p.frame)
+		}
+		left -= n
+		if p.sessions = p.sessions[n:]; len(p.sessions) == 0 {
+			d.pings = slices.Delete(d.pings, 0, 1)
+		}
 	}
 }
 
