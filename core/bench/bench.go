@@ -81,6 +81,9 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if ctx.Err() != nil {
 		report.Interrupted, err = true, nil
 	}
+	if err != nil {
+		report.Error = err.Error()
+	}
 	return report, err
 }
 
@@ -96,6 +99,9 @@ func (b *bench) run(ctx context.Context) (*Report, error) {
 	r := &Report{URL: b.cfg.URL, Identifier: b.cfg.identifier(0), Sockets: b.cfg.Sockets, Sources: max(1, len(b.cfg.Sources)), Started: b.start.UTC().Truncate(time.Second)}
 	before, err := b.look(ctx)
 	if err != nil {
+		return r, err
+	}
+	if err := b.publisher.check(ctx); err != nil && b.cfg.publishes() {
 		return r, err
 	}
 	if r.Connect, err = b.connect(ctx, before); err != nil {
@@ -120,14 +126,13 @@ type view struct {
 	own    float64
 }
 
+// look returns a view. With an error it lacks what the server has used.
 func (b *bench) look(ctx context.Context) (v view, err error) {
 	if b.meter != nil {
-		if v.server, err = b.meter(ctx); err != nil {
-			return v, err
-		}
+		v.server, err = b.meter(ctx)
 	}
 	v.at, v.own = time.Now(), ownCPU()
-	return v, nil
+	return v, err
 }
 
 // connect opens all sockets.
@@ -210,7 +215,8 @@ func (b *bench) phase(ctx context.Context, name string, atStart view) (Phase, er
 	if err != nil {
 		return Phase{}, err
 	}
-	st := &stage{first: b.next, began: time.Since(b.start), sent: make([]atomic.Int64, 1)}
+	st := &stage{first: b.next, began: time.Since(b.start), warm: b.warm, sent: make([]atomic.Int64, 1)}
+	refused := b.publisher.refused()
 	var published int64
 	switch name {
 	case Idle:
@@ -226,8 +232,11 @@ func (b *bench) phase(ctx context.Context, name string, atStart view) (Phase, er
 	b.next += published
 	after, errLook := b.look(context.WithoutCancel(ctx))
 	p := b.collect(name, st, published, after)
-	p.Use = b.use(before, after)
-	if name == Idle && b.meter != nil && p.Sockets > 0 {
+	p.Refused = b.publisher.refused() - refused
+	if p.Use = b.use(before, after); errLook != nil {
+		p.Use.Server = nil
+	}
+	if name == Idle && p.Use.Server != nil && p.Sockets > 0 {
 		p.Use.Server.BytesASocket = (after.server.rss - atStart.server.rss) / int64(p.Sockets)
 	}
 	if p.Use.Server != nil && p.Deliveries > 0 {
@@ -235,8 +244,22 @@ func (b *bench) phase(ctx context.Context, name string, atStart view) (Phase, er
 	}
 	if ctx.Err() == nil { // else sockets may be in the middle of it
 		err = errors.Join(err, errLook, b.alone())
+		switch {
+		case b.live() == 0:
+			err = errors.Join(err, fmt.Errorf("no socket is left; the first to go: %s", p.Lost))
+		case p.Missing > 0 && err == nil:
+			err = fmt.Errorf("%d deliveries are missing %v after the last event, of %d", p.Missing, b.cfg.Patience, p.Missing+p.Deliveries)
+		}
 	}
 	return p, err
+}
+
+// live is how many sockets are left.
+func (b *bench) live() (sockets int64) {
+	for _, s := range b.shards {
+		sockets += s.live.Load()
+	}
+	return sockets
 }
 
 // begin starts to measure a stage.
@@ -245,11 +268,19 @@ func (b *bench) begin(st *stage, name string) {
 		s.begin(st)
 	}
 	b.progress.now(func() string {
-		return fmt.Sprintf("%s: %.0f of %.0f s, %d events at all sockets", name, (time.Since(b.start) - st.began).Seconds(), b.cfg.Time.Seconds(), b.done())
+		passed, whole := (time.Since(b.start) - st.began).Seconds(), b.cfg.Time.Seconds()
+		switch asked := st.asked.Load(); {
+		case name == Idle:
+			return fmt.Sprintf("%s: %.0f of %.0f s", name, passed, whole)
+		case passed > whole+1:
+			return fmt.Sprintf("%s: waits for the rest, %d of %d events at all sockets, for %v at most", name, min(asked, b.done()), asked, b.cfg.Patience)
+		default:
+			return fmt.Sprintf("%s: %.0f of %.0f s, %d events at all sockets", name, passed, whole, min(asked, b.done()))
+		}
 	})
 }
 
-// done is how many events of the stage all sockets have.
+// done is how many events of the stage all sockets have; more than any if none is left.
 func (b *bench) done() int64 {
 	done := int64(math.MaxInt64)
 	for _, s := range b.shards {
@@ -280,6 +311,7 @@ func (b *bench) await(ctx context.Context, events int64) bool {
 func (b *bench) warmUp(ctx context.Context) error {
 	b.progress.now(func() string { return "the first message" })
 	rooms := int64(len(b.events))
+	_, before := b.extent()
 	p := b.publish(ctx, rooms, 64)
 	for n := range rooms {
 		p.numbers <- b.next + n
@@ -291,9 +323,9 @@ func (b *bench) warmUp(ctx context.Context) error {
 	defer tick.Stop()
 	for began := time.Now(); ; {
 		low, high := b.extent()
-		differs := slices.IndexFunc(low, func(n int64) bool { return n <= 0 })
+		differs := -1
 		for i := range low {
-			if low[i] != high[i] {
+			if low[i] != high[i] || low[i] <= before[i] {
 				differs = i
 			}
 		}
@@ -306,8 +338,11 @@ func (b *bench) warmUp(ctx context.Context) error {
 			return nil
 		}
 		if time.Since(began) > b.cfg.Patience {
+			if high[differs] == before[differs] {
+				return fmt.Errorf("nothing that shows the first event came to any socket of a room within %v: does what is published reach %s?", b.cfg.Patience, b.cfg.identifier(differs))
+			}
 			return fmt.Errorf("the first message is not at all sockets after %v: the lowest number there is %d, the highest %d; "+
-				"want the same above 0 at all, of messages that nobody else publishes", b.cfg.Patience, low[differs], high[differs])
+				"want the same above %d at all, of messages that nobody else publishes", b.cfg.Patience, low[differs], high[differs], before[differs])
 		}
 		select {
 		case <-ctx.Done():
@@ -350,13 +385,17 @@ func (b *bench) alone() error {
 // collect returns what the sockets got in a stage.
 func (b *bench) collect(name string, st *stage, published int64, after view) Phase {
 	var all tally
-	var last []time.Duration
+	var last []time.Duration // when the last socket had an event, as far as all have
 	p := Phase{Name: name, Published: published}
-	sockets := make([]int, len(b.events)) // by room
-	for i, s := range b.shards {
-		t, alive, lost := s.end()
-		for room, n := range alive {
-			sockets[room] += n
+	due := make([]int64, len(b.events))
+	for n := st.first; n < st.first+published; n++ {
+		due[b.events.room(n)]++
+	}
+	done := min(b.done(), published)
+	for _, s := range b.shards {
+		t, alive, missing, lost := s.end(due)
+		p.Missing += missing
+		for _, n := range alive {
 			p.Sockets += n
 		}
 		if lost != nil {
@@ -365,39 +404,42 @@ func (b *bench) collect(name string, st *stage, published int64, after view) Pha
 		all.messages += t.messages
 		all.bytes += t.bytes
 		all.deliveries += t.deliveries
+		all.packed += t.packed
+		all.inflated += t.inflated
 		all.pings += t.pings
 		all.latency.merge(&t.latency)
-		if i == 0 {
-			last = t.last
-		}
-		last = last[:min(len(last), len(t.last))]
-		for j := range last {
-			last[j] = max(last[j], t.last[j])
+		for i, at := range t.last {
+			if i == len(last) {
+				last = append(last, 0)
+			}
+			last[i] = max(last[i], at)
 		}
 	}
 	p.SocketsLost = b.cfg.Sockets - p.Sockets
 	end := after.at.Sub(b.start)
-	if n := len(last); n > 0 && all.deliveries > 0 {
-		end = last[n-1]
+	if len(last) > 0 {
+		end = slices.Max(last)
 	}
+	end = max(end, st.began+time.Duration(published)*st.interval)
 	p.Seconds = max(end-st.began, time.Millisecond).Seconds()
 	p.Messages, p.Deliveries, p.Pings = all.messages, all.deliveries, all.pings
 	p.MessagesASecond, p.DeliveriesASecond = float64(all.messages)/p.Seconds, float64(all.deliveries)/p.Seconds
 	if all.messages > 0 {
 		p.BytesAMessage = float64(all.bytes) / float64(all.messages)
+		if p.Compressed = all.packed; all.packed > 0 {
+			p.InflatedBytesAMessage = float64(all.inflated) / float64(all.messages)
+		}
 	}
 	if name == Idle {
 		return p
 	}
-	for n := st.first; n < st.first+published; n++ {
-		p.Missing += int64(sockets[b.events.room(n)])
-	}
-	p.Missing = max(0, p.Missing-all.deliveries)
 	p.Latency = quantiles(&all.latency)
 	if name != Saturation { // whose moments are not kept
 		var until histogram
-		for i := range min(int64(len(last)), b.done()) {
-			until.add(last[i] - st.due(i))
+		for i := range min(int64(len(last)), done) {
+			if last[i] > 0 {
+				until.add(last[i] - st.due(i))
+			}
 		}
 		p.UntilLast = quantiles(&until)
 	}

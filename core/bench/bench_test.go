@@ -21,6 +21,7 @@ import (
 
 	"github.com/global-presence/presence/core"
 	"github.com/global-presence/presence/core/bench"
+	"github.com/global-presence/presence/core/cable"
 	"github.com/global-presence/presence/core/engine/memory"
 	"github.com/global-presence/presence/core/settings"
 	"github.com/global-presence/presence/plugins/process"
@@ -39,7 +40,7 @@ func startPresence(tb testing.TB) (socket, metrics string) {
 	}
 	s, err := core.New(core.Config{
 		Engine: eng, Features: []process.Config{{Name: "counter", Args: []string{"feature", "counter"}}},
-		Secret: []byte("a secret of the tests"), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Region: "lhr", Version: "test", Logger: log, APIToken: token,
+		Secret: []byte("a secret of the tests"), Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Region: "lhr", Version: "test", Logger: log, APIToken: token, Cable: cable.Config{Compress: 100},
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -162,7 +163,7 @@ func TestRun_PresenceRefuses(t *testing.T) {
 	socket, _ := startPresence(t)
 	cfg := bench.Config{URL: socket, Sockets: 2, Phases: []string{"click"}, Time: 200 * time.Millisecond, Token: "another token of the tests"}
 	_, err := bench.Run(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "click: publish: ") || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), cfg.Token) {
+	if err == nil || !strings.HasPrefix(err.Error(), "publish: ") || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), cfg.Token) {
 		t.Errorf("with another token: %v, want an error that tells of 401", err)
 	}
 	cfg.Phases, cfg.Identifier = []string{"idle"}, `{"channel":"Live","room":"bench","feature":"nothing"}`
@@ -305,28 +306,89 @@ func (f writerFunc) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// add has the counter of the room "bench" go up.
+func add(t *testing.T, socket string, by int) {
+	t.Helper()
+	one := `{"target":"counter#add","fields":{"by":"1"}}`
+	body := `{"events":[` + strings.TrimSuffix(strings.Repeat(one+",", by), ",") + `]}`
+	url := strings.TrimSuffix(strings.Replace(socket, "ws", "http", 1), "/cable") + "/api/rooms/bench/events"
+	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	req.Close = true
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("%v, %v", res, err)
+		return
+	}
+	res.Body.Close()
+}
+
+// A total that pages have seen when they came is no event of this run.
+func TestRun_SyncAgain(t *testing.T) {
+	socket, _ := startPresence(t)
+	for range 5 {
+		r, err := bench.Run(t.Context(), bench.Config{URL: socket, Sockets: 20, Phases: []string{"click"}, Time: 150 * time.Millisecond, Token: token, Sync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkPhases(t, r, 20, false)
+	}
+}
+
+// Before the first event of a run it is not known what was a delivery.
+func TestRun_IdleTotal(t *testing.T) {
+	socket, _ := startPresence(t)
+	add(t, socket, 1000)
+	cfg := bench.Config{URL: socket, Sockets: 3, Phases: []string{"idle"}, Time: 300 * time.Millisecond, Progress: writerFunc(func(line string) {
+		if strings.HasPrefix(line, "idle") {
+			add(t, socket, 1)
+		}
+	})}
+	r, err := bench.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := r.Phases[0]; p.Messages != 3 || p.Deliveries != 0 {
+		t.Errorf("idle: %d messages, %d deliveries; want 3 and 0", p.Messages, p.Deliveries)
+	}
+}
+
+func TestRun_Compress(t *testing.T) {
+	socket, _ := startPresence(t)
+	cfg := bench.Config{URL: socket, Sockets: 10, Phases: []string{"rate", "click"}, Time: 200 * time.Millisecond, Token: token, Sync: true, Compress: true, Identifier: `{"channel":"Live","room":{room}}`}
+	r, err := bench.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPhases(t, r, 10, false)
+	var table strings.Builder
+	if err := r.Tell(&table); err != nil || !strings.Contains(table.String(), "messages compressed") {
+		t.Errorf("the table does not tell of it, %v:\n%s", err, table.String())
+	}
+	for _, p := range r.Phases {
+		if p.Compressed != p.Messages || p.BytesAMessage <= 0 || p.BytesAMessage >= p.InflatedBytesAMessage {
+			t.Errorf("%s: %d of %d messages compressed, %v bytes for %v; want all, and fewer", p.Name, p.Compressed, p.Messages, p.BytesAMessage, p.InflatedBytesAMessage)
+		}
+	}
+	cfg.Compress = false
+	if r, err = bench.Run(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	if p := r.Phases[0]; p.Compressed != 0 || p.InflatedBytesAMessage != 0 {
+		t.Errorf("rate: %d messages compressed; want none that nobody has offered to take", p.Compressed)
+	}
+}
+
 // Somebody else who publishes would be taken for what is measured.
 func TestRun_SomebodyElse(t *testing.T) {
 	socket, _ := startPresence(t)
-	other := func() {
-		url := strings.TrimSuffix(strings.Replace(socket, "ws", "http", 1), "/cable") + "/api/rooms/bench/events"
-		req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(`{"target":"counter#add","fields":{"by":"1"}}`))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		req.Close = true
-		req.Header.Set("Authorization", "Bearer "+token)
-		res, err := http.DefaultClient.Do(req)
-		if err != nil || res.StatusCode != http.StatusOK {
-			t.Errorf("%v, %v", res, err)
-			return
-		}
-		res.Body.Close()
-	}
 	cfg := bench.Config{URL: socket, Sockets: 3, Phases: []string{"click", "idle"}, Time: 300 * time.Millisecond, Token: token, Progress: writerFunc(func(line string) {
 		if strings.HasPrefix(line, "idle") {
-			other()
+			add(t, socket, 1)
 		}
 	})}
 	if _, err := bench.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "take another --room") {
@@ -349,6 +411,8 @@ func TestFlags_Wrong(t *testing.T) {
 		{"Time", func(f *bench.Flags) { f.Time = "10" }, []string{`--time is "10"; want a time with its unit`}},
 		{"Token", func(f *bench.Flags) { f.Phases = []string{"idle", "click"} }, []string{`--token is ""; want the server's --api-token`}},
 		{"Identifier", func(f *bench.Flags) { f.Publish = "http://127.0.0.1/_broadcast" }, []string{`--identifier is ""; want the JSON of a subscription`}},
+		{"Many", func(f *bench.Flags) { f.Rate, f.Time = 100_000, "10m" }, []string{`--rate is "100000"; want at most 5000000 messages in --time 10m0s, and these are 60000000`}},
+		{"JSON", func(f *bench.Flags) { f.JSON = "/nowhere/report.json" }, []string{`--json is "/nowhere/report.json"; want a file that can be written`}},
 		{"Empty", func(f *bench.Flags) { *f = bench.Flags{URL: f.URL, Time: "0s", Token: "x"} }, []string{
 			"--sockets is empty", "--phases is empty", "--time is empty", "--rate is empty", "--in-flight is empty", "--room is empty", "--people is empty", "--rooms is empty", "--size is empty",
 		}},

@@ -92,6 +92,9 @@ type Config struct {
 	Publish, Stream, Body string
 	Size                  int
 
+	// Compress offers to take compressed messages (permessage-deflate), as browsers do.
+	Compress bool
+
 	// Headers are sent with each handshake, "Name: value".
 	Headers []string
 
@@ -116,6 +119,9 @@ type Config struct {
 	// a terminal.
 	Progress io.Writer
 }
+
+// maxEvents is how many messages a phase may publish by a schedule: some bytes of each are kept.
+const maxEvents = 5_000_000
 
 func (c Config) withDefaults() Config {
 	c.Sockets = cmp.Or(c.Sockets, 1000)
@@ -194,18 +200,19 @@ func (c Config) Check() error {
 	if c.Sockets < 1 || c.Sockets > 250_000 {
 		bad("sockets", c.Sockets, "1 to 250000")
 	}
-	publishes := c.Storm > 0
 	for _, p := range c.Phases {
 		if !slices.Contains(phases, p) {
 			bad("phases", p, "some of "+strings.Join(phases, ","))
 		}
-		publishes = publishes || p != Idle
 	}
 	if c.Time < 100*time.Millisecond || c.Time > 10*time.Minute {
 		bad("time", c.Time, "100ms to 10m")
 	}
 	if !(c.Rate >= 0.1 && c.Rate <= 100_000) {
 		bad("rate", c.Rate, "0.1 to 100000 messages a second")
+	}
+	if n := c.Rate * c.Time.Seconds(); n > maxEvents {
+		bad("rate", c.Rate, fmt.Sprintf("at most %d messages in --time %v, and these are %.0f", maxEvents, c.Time, n))
 	}
 	if c.InFlight < 1 || c.InFlight > 10_000 {
 		bad("in-flight", c.InFlight, "1 to 10000")
@@ -215,7 +222,7 @@ func (c Config) Check() error {
 	}
 	ours := c.Publish == ""
 	switch {
-	case c.Rooms < 1 || c.Rooms > c.Sockets:
+	case c.Rooms < 1 || c.Rooms > max(1, c.Sockets):
 		bad("rooms", c.Rooms, "1 to as many as there are sockets")
 	case c.Rooms > 1 && !ours:
 		bad("rooms", c.Rooms, "1 for a server that is not ours")
@@ -245,7 +252,7 @@ func (c Config) Check() error {
 	if c.Size < 1 || c.Size > 60_000 {
 		bad("size", c.Size, "1 to 60000 bytes")
 	}
-	if publishes && ours && c.Token == "" {
+	if c.publishes() && ours && c.Token == "" {
 		bad("token", c.Token, "the server's --api-token, or only --phases idle, or --publish for a server that is not ours")
 	}
 	for _, h := range c.Headers {
@@ -267,6 +274,11 @@ func (c Config) Check() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// publishes reports whether events are to happen.
+func (c Config) publishes() bool {
+	return c.Storm > 0 || slices.ContainsFunc(c.Phases, func(p string) bool { return p != Idle })
 }
 
 func hasScheme(address string, schemes ...string) bool {

@@ -14,6 +14,9 @@ import (
 	"time"
 )
 
+// extensionsHeader is where extensions of a WebSocket are offered and accepted.
+const extensionsHeader = "Sec-WebSocket-Extensions"
+
 // dialers is how many handshakes are under way at once.
 const dialers = 64
 
@@ -81,6 +84,9 @@ func (d *dialer) subscribe(c net.Conn, index int, k *socket, confirmed func(*soc
 	if h.Get("Sec-WebSocket-Protocol") == "" {
 		h.Set("Sec-WebSocket-Protocol", "actioncable-v1-json")
 	}
+	if d.cfg.Compress {
+		h.Set(extensionsHeader, deflateOffer)
+	}
 	var request bytes.Buffer
 	fmt.Fprintf(&request, "GET %s HTTP/1.1\r\nHost: %s\r\n", d.path, d.host)
 	_ = h.Write(&request) // a Buffer takes everything
@@ -94,10 +100,15 @@ func (d *dialer) subscribe(c net.Conn, index int, k *socket, confirmed func(*soc
 		return fmt.Errorf("handshake: %w", err)
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
-		return fmt.Errorf("handshake: the server answers %s; want 101", res.Status)
+		return fmt.Errorf("handshake: the server answers %s at %s; want 101: is that its path? It is /cable of a server of ours", res.Status, d.path)
+	}
+	if d.cfg.Compress {
+		if k.deflate, err = accepted(res.Header.Get(extensionsHeader)); err != nil {
+			return fmt.Errorf("handshake: %w", err)
+		}
 	}
 	identifier := quote(d.cfg.identifier(index))
-	in := &incoming{r: r}
+	in := &incoming{r: r, deflate: k.deflate}
 	if err := d.greet(c, in, identifier); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
@@ -115,18 +126,23 @@ func (d *dialer) subscribe(c net.Conn, index int, k *socket, confirmed func(*soc
 
 // incoming is what a socket has got so far.
 type incoming struct {
-	r  *bufio.Reader
-	b  []byte
-	at int // where the next frame begins
+	r        *bufio.Reader
+	b        []byte
+	at       int // where the next frame begins
+	deflate  bool
+	inflater inflater
 }
 
-// next returns the next frame. The payload points into what was read.
+// next returns the next frame. The payload is valid until the next call.
 func (in *incoming) next() (op byte, payload []byte, err error) {
 	for buffer := make([]byte, 1<<10); ; {
-		op, payload, size, err := nextFrame(in.b[in.at:])
-		if err != nil || size > 0 {
-			in.at += size
-			return op, payload, err
+		f, err := nextFrame(in.b[in.at:], in.deflate)
+		if err == nil && f.packed {
+			f.payload, err = in.inflater.inflate(f.payload)
+		}
+		if err != nil || f.size > 0 {
+			in.at += f.size
+			return f.op, f.payload, err
 		}
 		n, err := in.r.Read(buffer)
 		if err != nil {
@@ -151,6 +167,8 @@ func (d *dialer) greet(c net.Conn, in *incoming, identifier string) error {
 			if _, err := c.Write(clientFrame(opText, `{"command":"subscribe","identifier":`+identifier+`}`)); err != nil {
 				return err
 			}
+		case bytes.Contains(payload, []byte(`"too_many_sessions"`)):
+			return fmt.Errorf("the server refuses: %s; it lets one address have so many sockets only: see --sources", payload)
 		case kindOf(payload) == "disconnect", bytes.Contains(payload, []byte(`"type":"reject_subscription"`)):
 			return fmt.Errorf("the server refuses: %s", payload)
 		case bytes.Contains(payload, []byte(`"type":"confirm_subscription"`)):

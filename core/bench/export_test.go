@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -23,7 +24,22 @@ func ReadNumber(marker, message string) (int64, bool) {
 }
 
 // NextFrame returns the first frame of b.
-func NextFrame(b []byte) (op byte, payload []byte, size int, err error) { return nextFrame(b) }
+func NextFrame(b []byte, deflate bool) (payload []byte, size int, err error) {
+	f, err := nextFrame(b, deflate)
+	return f.payload, f.size, err
+}
+
+// Accepted is accepted.
+var Accepted = accepted
+
+// Inflater is an inflater.
+type Inflater struct{ z inflater }
+
+// Inflate returns the message of a payload.
+func (z *Inflater) Inflate(payload []byte) (string, error) {
+	b, err := z.z.inflate(payload)
+	return string(b), err
+}
 
 // Loopbacks returns the addresses for sockets to a server.
 func Loopbacks(server string, sockets int) []string { return loopbacks(server, sockets) }
@@ -48,8 +64,9 @@ func NewTaker() *Taker {
 	s := &shard{numbers: numbers{marker: []byte(counterTotal), total: true}, events: make(events, 1), told: make(chan struct{}, 1), start: time.Now(), alive: make([]int, 1)}
 	k := &socket{}
 	s.add(k)
-	s.begin(&stage{first: 1, sent: make([]atomic.Int64, 1024)})
-	return &Taker{s, k}
+	t := &Taker{s, k}
+	t.Restart(1)
+	return t
 }
 
 // Take takes what was read.
@@ -61,5 +78,7 @@ func (t *Taker) Take(b []byte) error {
 
 // Restart measures anew, so that what is kept of each event does not grow.
 func (t *Taker) Restart(first int64) {
-	t.shard.begin(&stage{first: first, sent: make([]atomic.Int64, 1024)})
+	st := &stage{first: first, warm: true, sent: make([]atomic.Int64, 1024)}
+	st.asked.Store(math.MaxInt64 / 2)
+	t.shard.begin(st)
 }

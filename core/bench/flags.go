@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/global-presence/presence/core/settings"
@@ -29,6 +30,7 @@ type Flags struct {
 	Stream     string   `placeholder:"NAME" help:"The stream that is published to (default: the identifier's stream_name, else the room)."`
 	Body       string   `placeholder:"JSON" help:"What is posted there; {stream} and {data} stand for JSON texts (default: as AnyCable wants it)."`
 	Size       int      `default:"200" placeholder:"BYTES" help:"Size of a message that is posted there (default ${default})."`
+	Compress   bool     `help:"Offer to take compressed messages, as browsers do."`
 	Header     []string `sep:"none" placeholder:"HEADER" help:"Header of the handshake, \"Name: value\"; may be repeated."`
 	Sources    []string `placeholder:"ADDR" help:"Addresses that sockets come from (default: one for each 1,000 at a loopback address)."`
 	PID        int      `name:"pid" placeholder:"PID" help:"Process of the server on this machine, whose cost is told."`
@@ -41,7 +43,7 @@ func (f *Flags) config(progress io.Writer) (Config, error) {
 	cfg := Config{
 		URL: f.URL, Sockets: f.Sockets, Phases: f.Phases, Rate: f.Rate, InFlight: f.InFlight, Room: f.Room, People: f.People,
 		Rooms: f.Rooms, Sync: f.Sync, Storm: f.Storm, Token: f.Token, Identifier: f.Identifier, Publish: f.Publish, Stream: f.Stream, Body: f.Body, Size: f.Size,
-		Headers: f.Header, Sources: f.Sources, PID: f.PID, Metrics: f.Metrics, Progress: progress,
+		Compress: f.Compress, Headers: f.Header, Sources: f.Sources, PID: f.PID, Metrics: f.Metrics, Progress: progress,
 	}
 	var errs []error
 	var err error
@@ -79,15 +81,23 @@ func (f *Flags) Measure(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var file *os.File
+	if f.JSON != "" && f.JSON != "-" { // now, as nobody wants to hear in the end that it cannot be
+		if file, err = os.OpenFile(f.JSON, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
+			return settings.UsageError{Err: fmt.Errorf("--json is %q; want a file that can be written: %w", f.JSON, err)}
+		}
+		defer file.Close()
+	}
 	report, err := Run(ctx, cfg)
-	if report == nil {
+	switch {
+	case report == nil:
 		return err
+	case f.JSON == "-":
+		return errors.Join(err, report.Save(stdout))
 	}
-	if f.JSON != "-" {
-		err = errors.Join(err, report.Tell(stdout))
-	}
-	if f.JSON != "" {
-		err = errors.Join(err, report.Save(f.JSON, stdout))
+	err = errors.Join(err, report.Tell(stdout))
+	if file != nil { // what it held stays until there is something better
+		err = errors.Join(err, file.Truncate(0), report.Save(file), file.Close())
 	}
 	return err
 }

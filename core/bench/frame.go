@@ -12,24 +12,35 @@ const (
 	opClose = 0x8
 	opPing  = 0x9
 	opPong  = 0xA
+
+	firstReserved = 0x40 // of the first byte, beside the opcode: the message is compressed
 )
 
 // maxFrame is how many bytes a frame of a server may have.
 const maxFrame = 16 << 20
 
-// nextFrame returns the first frame of b, which a server sent, and how many bytes it
-// takes; 0 if it is not whole yet. The payload points into b.
-func nextFrame(b []byte) (op byte, payload []byte, size int, err error) {
+// frame is one that a server sent.
+type frame struct {
+	op      byte
+	packed  bool   // the payload is compressed
+	payload []byte // of what the frame was read from
+	size    int    // bytes of the whole frame
+}
+
+// nextFrame returns the first frame of b; its size is 0 if it is not whole yet. deflate
+// says that the payload may be compressed.
+func nextFrame(b []byte, deflate bool) (frame, error) {
 	if len(b) < 2 {
-		return 0, nil, 0, nil
+		return frame{}, nil
 	}
+	f := frame{op: b[0] & 0x0F, packed: b[0]&firstReserved != 0}
 	switch {
-	case b[0]&0x80 == 0 || b[0]&0x0F == 0:
-		return 0, nil, 0, errors.New("the server sent a fragment of a message; want whole ones")
-	case b[0]&0x70 != 0:
-		return 0, nil, 0, errors.New("the server sent a frame of an extension that nobody asked for")
+	case b[0]&0x80 == 0 || f.op == 0:
+		return frame{}, errors.New("the server sent a fragment of a message; want whole ones")
+	case b[0]&0x30 != 0, f.packed && (!deflate || f.op != opText):
+		return frame{}, errors.New("the server sent a frame of an extension that nobody asked for")
 	case b[1]&0x80 != 0:
-		return 0, nil, 0, errors.New("the server sent a masked frame")
+		return frame{}, errors.New("the server sent a masked frame")
 	}
 	at, length := 2, uint64(b[1])
 	switch {
@@ -38,16 +49,17 @@ func nextFrame(b []byte) (op byte, payload []byte, size int, err error) {
 	case length == 127 && len(b) >= 10:
 		at, length = 10, binary.BigEndian.Uint64(b[2:])
 	case length >= 126:
-		return 0, nil, 0, nil
+		return frame{}, nil
 	}
 	if length > maxFrame {
-		return 0, nil, 0, fmt.Errorf("the server sent a frame of %d bytes; want at most %d", length, maxFrame)
+		return frame{}, fmt.Errorf("the server sent a frame of %d bytes; want at most %d", length, maxFrame)
 	}
-	size = at + int(length)
-	if len(b) < size {
-		return 0, nil, 0, nil
+	if uint64(len(b)-at) < length {
+		return frame{}, nil
 	}
-	return b[0] & 0x0F, b[at:size], size, nil
+	f.size = at + int(length)
+	f.payload = b[at:f.size]
+	return f, nil
 }
 
 // clientFrame returns a frame as a client sends it, with less than 64 KiB. The mask is there because

@@ -2,6 +2,8 @@ package bench_test
 
 import (
 	"bytes"
+	"compress/flate"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -69,7 +71,7 @@ func FuzzNextFrame(f *testing.F) {
 	f.Add([]byte{0x01, 0})
 	f.Add([]byte{0x81, 0x80, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_, payload, size, err := bench.NextFrame(b)
+		payload, size, err := bench.NextFrame(b, true)
 		switch {
 		case err != nil && size != 0, size > len(b):
 			t.Fatalf("%v: %d bytes, %v", b, size, err)
@@ -78,12 +80,57 @@ func FuzzNextFrame(f *testing.F) {
 				t.Fatalf("%v: payload %v is not the end of its %d bytes", b, payload, size)
 			}
 			for i := range size { // what is not whole is waited for
-				if _, _, n, err := bench.NextFrame(b[:i]); n != 0 || err != nil {
+				if _, n, err := bench.NextFrame(b[:i], true); n != 0 || err != nil {
 					t.Fatalf("%v: the first %d bytes make a frame of %d, %v", b, i, n, err)
 				}
 			}
 		}
 	})
+}
+
+func TestAccepted(t *testing.T) {
+	for answer, want := range map[string]string{
+		"": "false <nil>",
+		"permessage-deflate; server_no_context_takeover; client_no_context_takeover": "true <nil>",
+		"permessage-deflate": "false the server answers",
+		"x-other":            "false the server answers",
+	} {
+		ok, err := bench.Accepted(answer)
+		if got := fmt.Sprint(ok, " ", err); !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %s, want %s", answer, got, want)
+		}
+	}
+}
+
+func TestInflate(t *testing.T) {
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const message = `{"type":"ping","message":"ping ping ping ping"}`
+	fmt.Fprint(w, message)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	payload := bytes.TrimSuffix(packed.Bytes(), []byte("\x00\x00\xff\xff"))
+	var z bench.Inflater
+	for _, tt := range []struct {
+		payload []byte
+		want    string // or an error
+	}{
+		{payload, message},
+		{payload, message}, // remembered
+		{payload[:5], "no compressed message"},
+		{payload[:5], "no compressed message"},
+		{[]byte("\xff\xff"), "no compressed message"},
+		{payload, message},
+	} {
+		got, err := z.Inflate(tt.payload)
+		if err != nil && !strings.Contains(err.Error(), tt.want) || err == nil && got != tt.want {
+			t.Errorf("%q: %q, %v; want %q", tt.payload, got, err, tt.want)
+		}
+	}
 }
 
 func TestLoopbacks(t *testing.T) {

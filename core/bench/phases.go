@@ -66,7 +66,7 @@ func (b *bench) rate(ctx context.Context, st *stage) (published int64, err error
 	p := b.publish(ctx, count, 64)
 	for i := range count {
 		sleep(p.ctx, st.due(i)-time.Since(b.start))
-		if p.ctx.Err() != nil {
+		if p.ctx.Err() != nil || b.live() == 0 {
 			break
 		}
 		st.asked.Store(i + 1)
@@ -88,12 +88,15 @@ func (b *bench) saturate(ctx context.Context, st *stage) (published int64, err e
 	defer cancel()
 	stalled := time.NewTicker(time.Second) // looks again, should nobody tell
 	defer stalled.Stop()
-	for i := int64(0); over.Err() == nil; {
+	for i := int64(0); over.Err() == nil && b.live() > 0; {
 		if i-b.done() < int64(b.cfg.InFlight) {
 			st.sent[i%int64(len(st.sent))].Store(int64(time.Since(b.start)))
 			st.asked.Store(i + 1)
-			p.numbers <- st.first + i // has room for all that are on their way
-			i++
+			select {
+			case p.numbers <- st.first + i: // has room for all that are on their way
+				i++
+			case <-over.Done(): // and sockets that are gone have all
+			}
 			continue
 		}
 		select {
@@ -121,7 +124,7 @@ func (b *bench) click(ctx context.Context, st *stage) (published int64, err erro
 	b.begin(st, Click)
 	over, cancel := context.WithTimeout(ctx, b.cfg.Time)
 	defer cancel()
-	for published < int64(len(st.sent)) && over.Err() == nil {
+	for published < int64(len(st.sent)) && over.Err() == nil && b.live() > 0 {
 		st.sent[published].Store(int64(time.Since(b.start)))
 		st.asked.Store(published + 1)
 		if err := b.publisher.publish(ctx, []int64{st.first + published}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,42 +24,57 @@ type publisher interface {
 	// width says how many calls are worth making at once, and how many numbers one takes,
 	// where so many events are to be on their way.
 	width(inFlight int) (calls, each int)
+
+	// check asks whether the server would take events, so far as it says so without one.
+	check(ctx context.Context) error
+
+	// refused is how many calls the server did not take at once so far.
+	refused() int64
 }
 
 // poster posts JSON.
 type poster struct {
-	client *http.Client
-	url    string
-	token  string
+	client   *http.Client
+	url      string
+	token    string
+	patience time.Duration
+	refusals *atomic.Int64
 }
 
 func newPoster(cfg Config, url string) poster {
 	return poster{
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: cfg.Patience},
-		url:    url, token: cfg.Token,
+		url:    url, token: cfg.Token, patience: cfg.Patience, refusals: new(atomic.Int64),
 	}
 }
 
-// post posts a body until it is taken.
+func (p poster) refused() int64 { return p.refusals.Load() }
+
+// post posts a body until it is taken, for as long as its patience lasts.
 func (p poster) post(ctx context.Context, body []byte) error {
-	for {
-		wait, err := p.try(ctx, body)
-		if err != nil || wait == 0 {
+	for began := time.Now(); ; {
+		status, after, err := p.send(ctx, body)
+		if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 			return err
+		}
+		p.refusals.Add(1)
+		if time.Since(began) > p.patience {
+			return fmt.Errorf("for %v: %w", p.patience, err)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(wait):
+		case <-time.After(max(20*time.Millisecond, after)):
 		}
 	}
 }
 
-// try posts a body. It returns how long to wait before it is worth another try, 0 if it was taken.
-func (p poster) try(ctx context.Context, body []byte) (wait time.Duration, err error) {
+// send posts a body. A status beyond 299 is an error too; after says when to try again, if
+// the server did.
+func (p poster) send(ctx context.Context, body []byte) (status int, after time.Duration, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, bytes.NewReader(body))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	if p.token != "" {
@@ -66,21 +82,18 @@ func (p poster) try(ctx context.Context, body []byte) (wait time.Duration, err e
 	}
 	res, err := p.client.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("publish: %w", err)
+		return 0, 0, fmt.Errorf("publish: %w", err)
 	}
 	defer res.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("publish: %w", err)
-	case res.StatusCode < 300:
-		return 0, nil
-	case res.StatusCode == http.StatusTooManyRequests, res.StatusCode == http.StatusServiceUnavailable:
-		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // without one, at once
-		return max(time.Duration(seconds)*time.Second, 20*time.Millisecond), nil
-	default:
-		return 0, fmt.Errorf("publish: %s answers %s: %.300s", p.url, res.Status, bytes.TrimSpace(answer))
+	if err != nil {
+		return 0, 0, fmt.Errorf("publish: %w", err)
 	}
+	if res.StatusCode >= 300 {
+		seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // without one, at once
+		return res.StatusCode, time.Duration(seconds) * time.Second, fmt.Errorf("publish: %s answers %s: %.300s", p.url, res.Status, bytes.TrimSpace(answer))
+	}
+	return res.StatusCode, 0, nil
 }
 
 // presence publishes to a server of ours.
@@ -104,9 +117,24 @@ func (p presence) width(inFlight int) (calls, each int) {
 	return 2, max(1, min(1000, inFlight/2))
 }
 
+// address is where events of a room are sent.
+func (p presence) address(room string) string {
+	return web(p.cfg.URL, "/api/rooms/"+url.PathEscape(room)+"/events")
+}
+
+// check: a list of nothing is what is wrong with the request, if the token is not.
+func (p presence) check(ctx context.Context) error {
+	p.url = p.address(p.cfg.room(0))
+	status, _, err := p.send(ctx, []byte(`{"events":[]}`))
+	if status == http.StatusBadRequest {
+		return nil
+	}
+	return err
+}
+
 // publish: the numbers are of one room, as width sees to.
 func (p presence) publish(ctx context.Context, numbers []int64) error {
-	p.url = web(p.cfg.URL, "/api/rooms/"+url.PathEscape(p.cfg.room(int(numbers[0]-1)))+"/events")
+	p.url = p.address(p.cfg.room(int(numbers[0] - 1)))
 	type event struct {
 		Target string            `json:"target"`
 		ID     string            `json:"id"`
@@ -137,6 +165,9 @@ var _ publisher = broadcast{}
 func newBroadcast(cfg Config, run string) broadcast {
 	return broadcast{newPoster(cfg, cfg.Publish), run, cfg.Body, quote(cfg.Stream), cfg.Size}
 }
+
+// check: there is no request to broadcast that broadcasts nothing.
+func (broadcast) check(context.Context) error { return nil }
 
 // width: one message a call, so that what it costs to publish them is what it costs there.
 func (b broadcast) width(inFlight int) (calls, each int) { return min(16, inFlight), 1 }

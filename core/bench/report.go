@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,7 +20,8 @@ type Report struct {
 	Sockets     int       `json:"sockets"` // that were asked for
 	Sources     int       `json:"sources"` // addresses that they come from
 	Started     time.Time `json:"started"`
-	Interrupted bool      `json:"interrupted"` // it was ended early, and the last phase is not whole
+	Interrupted bool      `json:"interrupted"`     // it was ended early, and what was last is not whole
+	Error       string    `json:"error,omitempty"` // what went wrong, after which nothing more was measured
 	Connect     Connect   `json:"connect"`
 	Phases      []Phase   `json:"phases"`
 }
@@ -77,8 +79,18 @@ type Phase struct {
 	Deliveries        int64   `json:"deliveries"`
 	DeliveriesASecond float64 `json:"deliveriesASecond"`
 	Missing           int64   `json:"missing"`
-	BytesAMessage     float64 `json:"bytesAMessage"`
-	Pings             int64   `json:"pings"`
+	BytesAMessage     float64 `json:"bytesAMessage"` // as they came
+
+	// Compressed counts messages that came so, if any did, and InflatedBytesAMessage is
+	// what all would have had.
+	Compressed            int64   `json:"compressed,omitempty"`
+	InflatedBytesAMessage float64 `json:"inflatedBytesAMessage,omitempty"`
+
+	Pings int64 `json:"pings"`
+
+	// Refused counts the requests to publish that the server did not take at once (429,
+	// 503) and that were sent again: then the figures are those of its limit.
+	Refused int64 `json:"refused,omitempty"`
 
 	// Latency is of deliveries, from when the event was due; UntilLast is of events, until
 	// the last socket has it, and nothing in saturation.
@@ -108,11 +120,11 @@ type Server struct {
 	CPUSeconds float64 `json:"cpuSeconds"`
 	Cores      float64 `json:"cores"` // CPU seconds a second
 
-	// CPUSecondsAMillion is for a million deliveries; 0 if there are none.
-	CPUSecondsAMillion float64 `json:"cpuSecondsAMillion"`
+	// CPUSecondsAMillion is for a million deliveries, if there are any.
+	CPUSecondsAMillion float64 `json:"cpuSecondsAMillion,omitempty"`
 
 	// ChildrenCPUSeconds are of the processes below it, such as features: known with --pid only.
-	ChildrenCPUSeconds float64 `json:"childrenCPUSeconds"`
+	ChildrenCPUSeconds float64 `json:"childrenCPUSeconds,omitempty"`
 
 	// RSSBytes is its memory in the end. BytesASocket is how much more for each socket
 	// that is since before the first one; in idle only.
@@ -135,45 +147,127 @@ func quantiles(h *histogram) *Quantiles {
 	return &Quantiles{ms(h.quantile(0.5)), ms(h.quantile(0.99)), ms(h.most)}
 }
 
-// Tell writes the report as tables.
+// Tell writes the report: a table with a column for each phase, and sentences.
 func (r *Report) Tell(w io.Writer) error {
-	fmt.Fprintf(w, "%s, %s sockets from %d addresses\n%s\n", r.URL, count(r.Connect.Sockets), r.Sources, r.Identifier)
-	if r.Interrupted {
-		fmt.Fprintln(w, "Interrupted: the last phase is not whole.")
-	}
-	fmt.Fprintf(w, "connected in %.2f s, %.0f a second, the slowest in %.0f ms\n\n", r.Connect.Seconds, r.Connect.PerSecond, r.Connect.SlowestMs)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tevents\tmessages/s\tdeliveries/s\tmissing\tbytes\tp50 ms\tp99 ms\tmax ms\tlast p50\tlast p99\tlast max\t")
-	for _, p := range r.Phases {
-		if p.Name == Idle {
-			continue
+	if r.Connect.Sockets == 0 { // there is nothing to tell
+		if r.Interrupted {
+			fmt.Fprintln(w, "Interrupted before a socket was connected.")
 		}
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%.0f\t%d\t%.0f\t%s\t%s\t\n", p.Name, p.Published, p.MessagesASecond, p.DeliveriesASecond, p.Missing, p.BytesAMessage, p.Latency, p.UntilLast)
+		return nil
 	}
-	fmt.Fprintln(t, "\t")
-	fmt.Fprintln(t, "\tserver CPU s\tcores\ts/million deliveries\tbelow it, CPU s\tMiB\tKiB/socket\town CPU s\town cores\tsockets lost\t")
-	fmt.Fprintf(t, "connect\t%s\t%.2f\t%.2f\t\t\n", r.Connect.Server, r.Connect.OwnCPUSeconds, r.Connect.OwnCores)
-	for _, p := range r.Phases {
-		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f\t%d\t\n", p.Name, p.Use.Server, p.OwnCPUSeconds, p.OwnCores, p.SocketsLost)
+	from := "one address"
+	if r.Sources > 1 {
+		from = fmt.Sprintf("%d addresses", r.Sources)
 	}
-	if err := t.Flush(); err != nil {
+	fmt.Fprintf(w, "%s, %s sockets from %s\n%s\n", r.URL, count(r.Connect.Sockets), from, r.Identifier)
+	if r.Interrupted {
+		fmt.Fprintln(w, "Interrupted: the last column is not whole.")
+	}
+	fmt.Fprintf(w, "connected in %.2f s, %s a second, the slowest in %.0f ms\n\n", r.Connect.Seconds, count(int(r.Connect.PerSecond)), r.Connect.SlowestMs)
+	if err := r.table(w); err != nil {
 		return err
 	}
 	if s := r.Connect.Storm; s != nil {
-		fmt.Fprintf(w, "storm: %d events meanwhile, %s due, %d missing, %d only with a later one; %s\n",
-			s.Published, count(int(s.Due)), s.Missing, s.Skipped, s.Latency.sentence())
+		fmt.Fprintf(w, "storm: %s events meanwhile, %s due at sockets, %s missing, %s only with a later one; %s\n",
+			count(int(s.Published)), count(int(s.Due)), count(int(s.Missing)), count(int(s.Skipped)), s.Latency.sentence())
 		if s.Lost != "" {
-			fmt.Fprintf(w, "storm: %d sockets are lost; the first: %s\n", s.SocketsLost, s.Lost)
+			fmt.Fprintf(w, "storm: %s sockets are lost; the first: %s\n", count(s.SocketsLost), s.Lost)
 		}
 	}
 	tellRenders(w, "connect", r.Connect.Server)
 	for _, p := range r.Phases {
 		tellRenders(w, p.Name, p.Use.Server)
+		if p.Refused > 0 {
+			fmt.Fprintf(w, "%s: the server put off %s requests to publish (429 or 503): these figures are those of its limit, --api-rate\n", p.Name, count(int(p.Refused)))
+		}
 		if p.Lost != "" {
-			fmt.Fprintf(w, "%s: %d sockets are lost; the first: %s\n", p.Name, p.SocketsLost, p.Lost)
+			fmt.Fprintf(w, "%s: %s sockets are lost; the first: %s\n", p.Name, count(p.SocketsLost), p.Lost)
 		}
 	}
 	return nil
+}
+
+// table writes a row for each quantity that any phase has.
+func (r *Report) table(w io.Writer) error {
+	columns := append([]Phase{{Name: "connect", Seconds: r.Connect.Seconds, Use: r.Connect.Use}}, r.Phases...)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, p := range columns {
+		fmt.Fprintf(t, "\t%s", p.Name)
+	}
+	fmt.Fprintln(t, "\t")
+	for _, q := range quantities {
+		row, some := q.name, false
+		for _, p := range columns {
+			cell := "-"
+			if v := q.of(p); v > 0 {
+				some, cell = true, q.write(v)
+			}
+			row += "\t" + cell
+		}
+		if some {
+			fmt.Fprintln(t, row+"\t")
+		}
+	}
+	fmt.Fprintln(t)
+	return t.Flush()
+}
+
+// quantity is a row of the table.
+type quantity struct {
+	name     string
+	decimals int // digits after the point
+	of       func(p Phase) float64
+}
+
+// quantities are all of them. What is 0 is not told.
+var quantities = []quantity{
+	{"seconds", 2, func(p Phase) float64 { return p.Seconds }},
+	{"events", 0, func(p Phase) float64 { return float64(p.Published) }},
+	{"events a second", 1, func(p Phase) float64 { return float64(p.Published) / p.Seconds }},
+	{"messages a second", 0, func(p Phase) float64 { return p.MessagesASecond }},
+	{"deliveries a second", 0, func(p Phase) float64 { return p.DeliveriesASecond }},
+	{"deliveries missing", 0, func(p Phase) float64 { return float64(p.Missing) }},
+	{"bytes a message", 0, func(p Phase) float64 { return p.BytesAMessage }},
+	{"bytes before compression", 0, func(p Phase) float64 { return p.InflatedBytesAMessage }},
+	{"messages compressed", 0, func(p Phase) float64 { return float64(p.Compressed) }},
+	{"delivery p50, ms", 1, func(p Phase) float64 { return p.Latency.or0().P50 }},
+	{"delivery p99, ms", 1, func(p Phase) float64 { return p.Latency.or0().P99 }},
+	{"delivery max, ms", 1, func(p Phase) float64 { return p.Latency.or0().Max }},
+	{"last socket p50, ms", 1, func(p Phase) float64 { return p.UntilLast.or0().P50 }},
+	{"last socket p99, ms", 1, func(p Phase) float64 { return p.UntilLast.or0().P99 }},
+	{"last socket max, ms", 1, func(p Phase) float64 { return p.UntilLast.or0().Max }},
+	{"server CPU, s", 2, func(p Phase) float64 { return p.Server.or0().CPUSeconds }},
+	{"server cores", 3, func(p Phase) float64 { return p.Server.or0().Cores }},
+	{"CPU s a million deliveries", 2, func(p Phase) float64 { return p.Server.or0().CPUSecondsAMillion }},
+	{"its features' CPU, s", 2, func(p Phase) float64 { return p.Server.or0().ChildrenCPUSeconds }},
+	{"server memory, MiB", 1, func(p Phase) float64 { return float64(p.Server.or0().RSSBytes) / (1 << 20) }},
+	{"KiB a socket", 1, func(p Phase) float64 { return float64(p.Server.or0().BytesASocket) / (1 << 10) }},
+	{"bench CPU, s", 2, func(p Phase) float64 { return p.OwnCPUSeconds }},
+	{"bench cores", 2, func(p Phase) float64 { return p.OwnCores }},
+	{"sockets lost", 0, func(p Phase) float64 { return float64(p.SocketsLost) }},
+}
+
+func (q quantity) write(v float64) string {
+	if q.decimals == 0 {
+		return count(int(math.Round(v)))
+	}
+	return strconv.FormatFloat(v, 'f', q.decimals, 64)
+}
+
+// or0 returns the quantiles, or none.
+func (q *Quantiles) or0() Quantiles {
+	if q == nil {
+		return Quantiles{}
+	}
+	return *q
+}
+
+// or0 returns what was used, or nothing.
+func (s *Server) or0() Server {
+	if s == nil {
+		return Server{}
+	}
+	return *s
 }
 
 // tellRenders writes what was rendered meanwhile, if that is known.
@@ -183,7 +277,7 @@ func tellRenders(w io.Writer, phase string, s *Server) {
 	}
 	var all []string
 	for _, feature := range slices.Sorted(maps.Keys(s.Renders)) {
-		all = append(all, fmt.Sprintf("%s %d", feature, s.Renders[feature]))
+		all = append(all, fmt.Sprintf("%s %s", feature, count(int(s.Renders[feature]))))
 	}
 	fmt.Fprintf(w, "%s: renders: %s\n", phase, strings.Join(all, ", "))
 }
@@ -196,29 +290,6 @@ func (q *Quantiles) sentence() string {
 	return fmt.Sprintf("p50 %.1f ms, p99 %.1f ms, max %.1f ms", q.P50, q.P99, q.Max)
 }
 
-// String returns the cells of a table.
-func (q *Quantiles) String() string {
-	if q == nil {
-		return "-\t-\t-"
-	}
-	return fmt.Sprintf("%.1f\t%.1f\t%.1f", q.P50, q.P99, q.Max)
-}
-
-// String returns the cells of a table.
-func (s *Server) String() string {
-	if s == nil {
-		return "-\t-\t-\t-\t-\t-"
-	}
-	some := func(v float64, format string) string {
-		if v == 0 {
-			return "-"
-		}
-		return fmt.Sprintf(format, v)
-	}
-	return fmt.Sprintf("%.2f\t%.3f\t%s\t%s\t%.1f\t%s", s.CPUSeconds, s.Cores, some(s.CPUSecondsAMillion, "%.2f"),
-		some(s.ChildrenCPUSeconds, "%.2f"), float64(s.RSSBytes)/(1<<20), some(float64(s.BytesASocket)/1024, "%.1f"))
-}
-
 // count writes 10000 as 10,000.
 func count(n int) string {
 	s := fmt.Sprint(n)
@@ -228,18 +299,13 @@ func count(n int) string {
 	return s
 }
 
-// Save writes the report as JSON into a file, or to w if its name is "-".
-func (r *Report) Save(name string, w io.Writer) error {
+// Save writes the report as JSON.
+func (r *Report) Save(w io.Writer) error {
 	b, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return err
 	}
-	b = append(b, '\n')
-	if name == "-" {
-		_, err = w.Write(b)
-		return err
-	}
-	if err := os.WriteFile(name, b, 0o644); err != nil {
+	if _, err := w.Write(append(b, '\n')); err != nil {
 		return fmt.Errorf("save the report: %w", err)
 	}
 	return nil

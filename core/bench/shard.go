@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 type stage struct {
 	first int64         // number of its first event
 	began time.Duration // since the run's start
+	warm  bool          // it is known which event a number is
 
 	// An event is due by a schedule, or when it was published: sent holds the newest of
 	// these, by the index of the event.
@@ -36,6 +38,7 @@ type socket struct {
 	conn    conn
 	room    int    // by index
 	pending []byte // a frame that is not whole yet
+	deflate bool   // messages may be compressed
 	seen    int64  // the highest number; of a server of ours its total
 	due     int64  // the first event that it has to get of a storm
 	got     int64  // how many events of the stage it has
@@ -56,14 +59,16 @@ type shard struct {
 	told    chan<- struct{}
 	start   time.Time
 
-	mu      sync.Mutex
-	sockets []*socket
-	alive   []int // by room
-	lost    error // why the first socket that is gone is
-	stage   *stage
-	tally   tally
+	mu       sync.Mutex
+	inflater inflater
+	sockets  []*socket
+	alive    []int // by room
+	lost     error // why the first socket that is gone is
+	stage    *stage
+	tally    tally
 
 	done atomic.Int64 // how many events of the stage, from the first on, all sockets were seen to have
+	live atomic.Int64 // how many sockets are not gone
 }
 
 // events tells which event a number is. Those of several rooms take turns: event n
@@ -83,6 +88,8 @@ func (e events) room(n int64) int { return int((n - 1) % int64(len(e))) }
 type tally struct {
 	messages, bytes, deliveries, pings int64
 
+	packed, inflated int64 // messages that came compressed, and bytes of all when they are not
+
 	skipped int64 // events that came with a later one of the same room
 
 	latency histogram
@@ -101,13 +108,18 @@ func (s *shard) begin(next *stage) {
 	s.done.Store(0)
 }
 
-// end returns what a stage has brought and how many sockets there are by room, and
-// measures none.
-func (s *shard) end() (t tally, alive []int, lost error) {
+// end returns what a stage has brought, how many sockets there are by room, and how many
+// deliveries they lack, where each had so many due by room; and it measures none.
+func (s *shard) end(due []int64) (t tally, alive []int, missing int64, lost error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, k := range s.sockets {
+		if !k.gone && due != nil {
+			missing += max(0, due[k.room]-k.got)
+		}
+	}
 	t, s.tally, s.stage = s.tally, tally{}, nil
-	return t, slices.Clone(s.alive), s.lost
+	return t, slices.Clone(s.alive), missing, s.lost
 }
 
 // owed returns how many events, up to the last one, the sockets had to get of a storm,
@@ -142,6 +154,7 @@ func (s *shard) add(k *socket) {
 	k.shard = s
 	s.sockets = append(s.sockets, k)
 	s.alive[k.room]++
+	s.live.Add(1)
 }
 
 // drop counts a socket as gone; mu is held.
@@ -151,10 +164,20 @@ func (s *shard) drop(k *socket, why error) {
 	}
 	k.gone = true
 	s.alive[k.room]--
+	s.live.Add(-1)
 	if s.lost == nil {
 		s.lost = why
 	}
+	if s.stage != nil && s.stage.warm { // what only it had is not everywhere
+		step := int64(len(s.events))
+		for i := s.events.of(k.room, k.seen) - s.stage.first; i >= s.done.Load(); i -= step {
+			if i < int64(len(s.tally.got)) {
+				s.tally.got[i] = max(0, s.tally.got[i]-1)
+			}
+		}
+	}
 	s.advance()
+	s.tell()
 }
 
 // take takes what was read from a socket; mu is held. An error ends the socket.
@@ -166,15 +189,15 @@ func (s *shard) take(k *socket, read []byte) error {
 		b = k.pending
 	}
 	for {
-		op, payload, size, err := nextFrame(b)
+		f, err := nextFrame(b, k.deflate)
 		if err != nil {
 			return err
 		}
-		if size == 0 {
+		if f.size == 0 {
 			break
 		}
-		b = b[size:]
-		if err := s.frame(k, op, payload, now); err != nil {
+		b = b[f.size:]
+		if err := s.frame(k, f, now); err != nil {
 			return err
 		}
 	}
@@ -187,40 +210,55 @@ func (s *shard) take(k *socket, read []byte) error {
 }
 
 // frame takes a frame; mu is held.
-func (s *shard) frame(k *socket, op byte, payload []byte, now time.Duration) error {
-	switch op {
+func (s *shard) frame(k *socket, f frame, now time.Duration) error {
+	switch f.op {
 	case opPing:
-		_, err := k.conn.Write(clientFrame(opPong, string(payload)))
+		_, err := k.conn.Write(clientFrame(opPong, string(f.payload)))
 		return err
 	case opClose:
-		return fmt.Errorf("the server closed the socket: %q", payload)
+		return fmt.Errorf("the server closed the socket: %q", f.payload)
 	case opText:
 	default:
 		return nil
 	}
-	if kind := kindOf(payload); kind != "" {
+	message := f.payload
+	if f.packed {
+		var err error
+		if message, err = s.inflater.inflate(f.payload); err != nil {
+			return err
+		}
+	}
+	if kind := kindOf(message); kind != "" {
 		s.tally.pings++
 		if kind == "disconnect" {
-			return fmt.Errorf("the server ended the session: %s", payload)
+			return fmt.Errorf("the server ended the session: %s", message)
 		}
 		return nil
 	}
-	if number, ok := s.numbers.read(payload); ok {
-		s.receive(k, number, len(payload), now)
+	number, ok := s.numbers.read(message)
+	if !ok {
+		return nil
 	}
+	if s.stage != nil {
+		s.tally.messages++
+		s.tally.bytes += int64(len(f.payload))
+		s.tally.inflated += int64(len(message))
+		if f.packed {
+			s.tally.packed++
+		}
+	}
+	s.receive(k, number, now)
 	return nil
 }
 
-// receive counts a message; mu is held.
-func (s *shard) receive(k *socket, number int64, size int, now time.Duration) {
+// receive counts the deliveries of a message; mu is held.
+func (s *shard) receive(k *socket, number int64, now time.Duration) {
 	before := k.seen
 	k.seen = max(before, number)
-	if s.stage == nil {
+	if s.stage == nil || !s.stage.warm {
 		return
 	}
-	s.tally.messages++
-	s.tally.bytes += int64(size)
-	n := s.events.of(k.room, number)
+	n := min(s.events.of(k.room, number), s.stage.first+s.stage.asked.Load()-1) // more are somebody else's
 	from, step := n, int64(len(s.events))
 	if s.numbers.total {
 		from = s.events.of(k.room, before) + step
@@ -254,10 +292,15 @@ func (s *shard) advance() {
 	}
 	if done != before {
 		s.done.Store(done)
-		select {
-		case s.told <- struct{}{}:
-		default: // somebody is to look already
-		}
+		s.tell()
+	}
+}
+
+// tell has somebody look.
+func (s *shard) tell() {
+	select {
+	case s.told <- struct{}{}:
+	default: // somebody is to look already
 	}
 }
 
@@ -270,6 +313,9 @@ func (s *shard) have(i int64) bool {
 
 // finished returns how many events of the stage, from the first on, all sockets have.
 func (s *shard) finished() int64 {
+	if s.live.Load() == 0 {
+		return math.MaxInt64
+	}
 	if len(s.events) > 1 { // nothing that comes tells of events of rooms that nobody here follows
 		s.mu.Lock()
 		defer s.mu.Unlock()

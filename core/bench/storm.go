@@ -29,7 +29,7 @@ func (b *bench) storm(ctx context.Context, people []Person) *storm {
 		b.events[0].Store(max(b.events[0].Load(), p.Total))
 	}
 	b.warm = true
-	s.stage = &stage{first: b.next, began: time.Since(b.start), interval: time.Duration(float64(time.Second) / b.cfg.Storm)}
+	s.stage = &stage{first: b.next, began: time.Since(b.start), warm: true, interval: time.Duration(float64(time.Second) / b.cfg.Storm)}
 	s.begun.Store(b.next - 1)
 	for _, shard := range b.shards {
 		shard.begin(s.stage)
@@ -55,6 +55,7 @@ func (s *storm) publish(ctx context.Context) error {
 		case <-due.C:
 		}
 		n := s.stage.first + i
+		s.stage.asked.Store(i + 1)
 		s.begun.Store(n)
 		if err := s.b.publisher.publish(ctx, []int64{n}); err != nil {
 			return fmt.Errorf("storm: %w", err)
@@ -85,7 +86,7 @@ func (s *storm) end(ctx context.Context) (*Storm, error) {
 	var latency histogram
 	for _, shard := range s.b.shards {
 		due, missing := shard.owed(last)
-		t, alive, lost := shard.end()
+		t, alive, _, lost := shard.end(nil)
 		r.Due, r.Missing, r.Skipped = r.Due+due, r.Missing+missing, r.Skipped+t.skipped
 		r.SocketsLost += len(shard.sockets) - alive[0]
 		if lost != nil && r.Lost == "" {
