@@ -30,7 +30,17 @@ type compressor struct {
 	least   int          // bytes of the smallest message that it takes; 0 if it takes none
 	idle    chan *packer // as many as may work at once; nil for one that is not made yet
 	metrics *metrics
+
+	mu     sync.Mutex
+	recent [mostRecent]compressed // what again has compressed; guarded by mu
+	oldest int                    // among recent; guarded by mu
 }
+
+// compressed is a message and what compress has made of it.
+type compressed struct{ message, deflated []byte }
+
+// mostRecent is how many messages again remembers: more than a page has parts.
+const mostRecent = 16
 
 // packer is what one needs to compress, some 1.1 MiB.
 type packer struct {
@@ -79,6 +89,25 @@ func (c *compressor) compress(message []byte) []byte {
 	if p.out.Cap() > mostPooled {
 		p.out = bytes.Buffer{}
 	}
+	return b
+}
+
+// again returns what compress does, and does it once for messages that are the same:
+// many pages that come back at once lack the same, and are answered one by one.
+func (c *compressor) again(message []byte) []byte {
+	c.mu.Lock()
+	for _, r := range c.recent {
+		if bytes.Equal(r.message, message) {
+			c.mu.Unlock()
+			return r.deflated
+		}
+	}
+	c.mu.Unlock()
+	b := c.compress(message)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.recent[c.oldest] = compressed{message, b}
+	c.oldest = (c.oldest + 1) % mostRecent
 	return b
 }
 

@@ -79,11 +79,20 @@ func TestLimits_Flood(t *testing.T) {
 		},
 		"pings": func(c *client) error { return c.ws.WriteMessage(websocket.PingMessage, nil) },
 		"pongs": func(c *client) error { return c.ws.WriteMessage(websocket.PongMessage, nil) },
+		"fragments": func(c *client) error { // of one message that never ends, each 20 of them a write
+			_, err := c.ws.NetConn().Write(bytes.Repeat(masked(0x00, ""), 20))
+			return err
+		},
 	}
 	for name, send := range frames {
 		t.Run(name, func(t *testing.T) {
 			s := startServer(t, cable.Config{EventRate: 1, EventBurst: 5})
 			c := open(t, s, "")
+			if name == "fragments" {
+				if _, err := c.ws.NetConn().Write(masked(0x01, "x")); err != nil { // begins it
+					t.Fatal(err)
+				}
+			}
 			// The flood's second may turn over once, so twice the limit is surely too
 			// much; writing fails when the server has had enough.
 			for range 200 {

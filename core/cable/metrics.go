@@ -16,6 +16,7 @@ type metrics struct {
 	events        prometheus.Counter
 	compressions  prometheus.Counter
 	compressing   prometheus.Counter
+	input         prometheus.Counter
 	saved         prometheus.Counter
 	closed        *prometheus.CounterVec // by reason
 	refused       *prometheus.CounterVec // by reason
@@ -41,6 +42,7 @@ func newMetrics(r prometheus.Registerer, log *slog.Logger) *metrics {
 		events:        counter("presence_session_events_total", "Events handed on."),
 		compressions:  counter("presence_compressions_total", "Messages compressed, each once for all sessions."),
 		compressing:   counter("presence_compression_seconds_total", "Time that compressing them took."),
+		input:         counter("presence_compression_input_bytes_total", "Bytes of compressed messages, for each session that got one, without it."),
 		saved:         counter("presence_compression_saved_bytes_total", "Bytes that sessions were spared by it."),
 		closed:        byReason("presence_sessions_closed_total", "Ended sessions by reason."),
 		refused:       byReason("presence_frames_refused_total", "Frames of browsers that were refused or ignored, by reason."),

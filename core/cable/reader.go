@@ -14,9 +14,10 @@ import (
 // where there is a socket it asks for one when there is something to read.
 type reader struct {
 	conn  net.Conn
-	raw   syscall.RawConn // nil if there is none
-	most  int             // bytes of a message, also once it is inflated
-	begin func()          // called before waiting for the rest of a message
+	raw   syscall.RawConn  // nil if there is none
+	most  int              // bytes of a message, also once it is inflated
+	begin func()           // called before waiting for the rest of a message
+	hear  func(n int) bool // called for each frame, also within a message; false when there are too many
 
 	held    *[]byte // the buffer, or nil
 	from    int     // where in it that begins which nobody has taken yet
@@ -27,8 +28,6 @@ type reader struct {
 	opcode  byte    // of that message, 0 between messages
 	packed  bool    // that message is compressed
 	deflate bool    // messages may be
-
-	inflated int // bytes that inflating what next returned has read and written
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
@@ -45,8 +44,8 @@ func putBuffer(b *[]byte) {
 
 var errFrame = errors.New("no WebSocket frame")
 
-func newReader(conn net.Conn, raw syscall.RawConn, most int, deflate bool, begin func(), early []byte) reader {
-	r := reader{conn: conn, raw: raw, most: most, deflate: deflate, begin: begin}
+func newReader(conn net.Conn, raw syscall.RawConn, most int, deflate bool, begin func(), hear func(n int) bool, early []byte) reader {
+	r := reader{conn: conn, raw: raw, most: most, deflate: deflate, begin: begin, hear: hear}
 	if len(early) > 0 {
 		r.held = buffers.Get().(*[]byte)
 		*r.held = append(*r.held, early...)
@@ -81,10 +80,13 @@ func (r *reader) release() {
 // next returns the next message, or the next ping or pong between its pieces. The
 // payload is valid until release. A close frame is errClosed.
 func (r *reader) next() (opcode byte, payload []byte, err error) {
-	for r.inflated = 0; ; {
+	for {
 		final, packed, opcode, size, mask, err := r.header()
 		if err != nil {
 			return 0, nil, err
+		}
+		if !r.hear(1) {
+			return 0, nil, errFlood
 		}
 		switch opcode {
 		case opClose, opPing, opPong:
@@ -216,9 +218,13 @@ func (r *reader) unpack() error {
 	packed := r.message
 	r.message = buffers.Get().(*[]byte)
 	defer putBuffer(packed)
-	err := inflate(r.message, packed, r.most)
-	r.inflated = len(*packed) + len(*r.message)
-	return err
+	if err := inflate(r.message, packed, r.most); err != nil {
+		return err
+	}
+	if !r.hear((len(*packed) + len(*r.message)) / inflateUnit) {
+		return errFlood
+	}
+	return nil
 }
 
 // need returns the next n bytes, which stay.

@@ -108,7 +108,7 @@ func (s *Session) open(conn net.Conn, early []byte) {
 	if s.net, s.raw = conn, rawOf(conn); s.raw != nil {
 		boundUnsent(s.raw)
 	}
-	s.in = newReader(conn, s.raw, s.server.cfg.MaxFrame, s.deflate, s.begin, early)
+	s.in = newReader(conn, s.raw, s.server.cfg.MaxFrame, s.deflate, s.begin, s.hear, early)
 }
 
 // begin notes that a frame has begun and more of it is to come.
@@ -143,9 +143,6 @@ func (s *Session) readFrame() bool {
 	opcode, payload, err := s.in.next()
 	if s.in.opcode == 0 { // otherwise it came between the frames of a message
 		s.reading.Store(0)
-	}
-	if err == nil && !s.hear(1+s.in.inflated/inflateUnit) {
-		err = errFlood
 	}
 	switch {
 	case err != nil:

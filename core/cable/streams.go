@@ -358,6 +358,7 @@ func (e *encoder) encode(g *group, packed bool, members int) frame {
 
 // count tells what compressing was good for.
 func (e *encoder) count(m *metrics) {
+	m.input.Add(float64(e.spared * (len(e.message) + len("}"))))
 	m.saved.Add(float64(e.spared * savedBy(e.message, e.deflated)))
 }
 
@@ -376,7 +377,7 @@ func (s *Session) deliver(r *room, once *encoder) {
 func (s *Session) reply(sub *subscription, message []byte) {
 	c, once := s.server.compressor, encoder{message: message}
 	if s.deflate && c.takes(message) {
-		once.deflated = c.compress(message)
+		once.deflated = c.again(message)
 		defer once.count(c.metrics)
 	}
 	f := once.encode(sub.group, s.deflate, 1)

@@ -214,7 +214,7 @@ func TestServer_Metrics(t *testing.T) {
 	wantMetrics(t, registry, map[string]float64{
 		"presence_sessions": 1, "presence_subscriptions": 2, "presence_deliveries_total": 1,
 		"presence_session_events_total": 0, "presence_outbox_overflows_total": 0, "presence_frames_superseded_total": 0,
-		"presence_compressions_total": 0, "presence_compression_seconds_total": 0, "presence_compression_saved_bytes_total": 0,
+		"presence_compressions_total": 0, "presence_compression_seconds_total": 0, "presence_compression_input_bytes_total": 0, "presence_compression_saved_bytes_total": 0,
 		"presence_frames_refused_total malformed": 1,
 	})
 	c.ws.Close()
@@ -226,7 +226,7 @@ func TestServer_Metrics(t *testing.T) {
 	wantMetrics(t, registry, map[string]float64{
 		"presence_sessions": 0, "presence_subscriptions": 0, "presence_deliveries_total": 1,
 		"presence_session_events_total": 0, "presence_outbox_overflows_total": 0, "presence_frames_superseded_total": 0,
-		"presence_compressions_total": 0, "presence_compression_seconds_total": 0, "presence_compression_saved_bytes_total": 0,
+		"presence_compressions_total": 0, "presence_compression_seconds_total": 0, "presence_compression_input_bytes_total": 0, "presence_compression_saved_bytes_total": 0,
 		"presence_frames_refused_total malformed": 1, "presence_sessions_closed_total lost": 1,
 	})
 }
