@@ -456,3 +456,43 @@ func TestBus_personal_retried(t *testing.T) {
 		t.Error("ann was not shown what is hers")
 	})
 }
+
+// A render that fails once leaves no note that it can't be shown, also where nothing is
+// left to be rendered but a passing value that is gone by then.
+func TestBus_NoteGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, startEngine(t, memory.Config{}))
+		m := manifest
+		m.State = append(slices.Clip(m.State), plugins.Field{Name: "ping", Kind: plugins.Volatile})
+		n.demo.setHandle(func(context.Context, plugins.Event, plugins.State) ([]plugins.Mutation, error) {
+			return []plugins.Mutation{plugins.Signal("ping", "x")}, nil
+		})
+		failed := false
+		n.demo.setRender(func(ctx context.Context, v plugins.View) ([]plugins.Fragment, error) {
+			if slices.ContainsFunc(v.Changes, func(c plugins.Change) bool { return c.Field == "ping" }) && !failed {
+				failed = true
+				return nil, errors.New("only once")
+			}
+			if v.Changes == nil {
+				time.Sleep(50 * time.Millisecond) // so that what follows comes together
+			}
+			return show(ctx, v)
+		})
+		if err := n.Join("home", person("ann")); err != nil {
+			t.Fatal(err)
+		}
+		settle()
+		for range 2 { // a render begins, and all is to be rendered anew
+			n.FeatureChanged(plugins.Status{Name: "demo", Up: true, Manifest: m})
+			time.Sleep(10 * time.Millisecond)
+		}
+		if o := n.do(t, request("e1", "1")); o.Status != bus.OK {
+			t.Fatalf("event: %+v, want ok", o)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if note := last(n.wall.take(), "#page_rest-demo"); !failed || strings.Contains(note, "can't") {
+			t.Errorf("failed %v; a minute later the note is %q, want none", failed, note)
+		}
+	})
+}

@@ -93,7 +93,7 @@ func (b *Bus) endRender(job renderJob, full, unplaced bool, err error) {
 	if err == nil {
 		p.done = job.version
 	} else { // to be tried again: everything, and the people that were missed
-		p.all = p.all || !full
+		p.all = p.all || !full || len(job.groups) == 0 // which is all that says that something is left
 		for _, c := range job.groups {
 			p.groups[c] = struct{}{}
 		}
