@@ -2,10 +2,12 @@ package web
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // listener knows its connections on which nobody has said anything yet. Browsers
@@ -13,6 +15,8 @@ import (
 // request were on its way.
 type listener struct {
 	net.Listener
+	log    *slog.Logger
+	warned time.Time // of Accept alone
 
 	mu     sync.Mutex
 	unused map[*conn]struct{} // guarded by mu; nil once they have ended
@@ -25,13 +29,28 @@ type conn struct {
 	used     atomic.Bool
 }
 
-func listen(ln net.Listener) *listener {
-	return &listener{Listener: ln, unused: map[*conn]struct{}{}}
+func listen(ln net.Listener, log *slog.Logger) *listener {
+	return &listener{Listener: ln, log: log, unused: map[*conn]struct{}{}}
 }
 
-// Accept implements net.Listener.
+// How often somebody who has to wait for a file is looked after, and how often it is
+// told that somebody waits.
+const (
+	acceptPause = 100 * time.Millisecond
+	acceptWarns = time.Minute
+)
+
+// Accept implements net.Listener. While the process may open no more files, those who
+// come wait, and nobody else notices: fasthttp would end the server.
 func (l *listener) Accept() (net.Conn, error) {
 	inner, err := l.Listener.Accept()
+	for ; err != nil && isPassing(err); inner, err = l.Listener.Accept() {
+		if time.Since(l.warned) > acceptWarns {
+			l.warned = time.Now()
+			l.log.Warn("new connections wait: raise the limit of open files (ulimit -n), of which each takes one", slog.Any("err", err))
+		}
+		time.Sleep(acceptPause)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +63,12 @@ func (l *listener) Accept() (net.Conn, error) {
 		l.unused[c] = struct{}{}
 	}
 	return c, nil
+}
+
+// isPassing reports whether an error of accepting says that it may work later.
+func isPassing(err error) bool {
+	var errno syscall.Errno
+	return errors.As(err, &errno) && errno.Temporary()
 }
 
 // endUnused closes the connections that are unused.

@@ -180,7 +180,7 @@ func (s *Server) FeaturesChanged(manifests []plugins.Manifest) (url string) {
 // Run serves connections of ln until ctx ends.
 func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 	serving := make(chan error, 1)
-	connections := listen(ln)
+	connections := listen(ln, s.cfg.Logger)
 	go func() { serving <- s.app.Listener(connections) }()
 	pinging, stopPings := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopPings()
