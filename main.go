@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = command.Run()
 	} else {
-		err = settings.UsageError{Err: fmt.Errorf("%w; see presence --help", err)}
+		err = settings.UsageError{Err: fmt.Errorf("%w; see %s --help", err, commandOf(err))}
 	}
 	var usage settings.UsageError
 	switch {
@@ -280,6 +280,15 @@ func (d *develop) Run(ctx context.Context, c console) error {
 		return err
 	}
 	return show.Run(ctx)
+}
+
+// commandOf returns the command whose flags could not be read.
+func commandOf(err error) string {
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) || parse.Context.Selected() == nil || parse.Context.Selected() == parse.Context.Model.DefaultCmd {
+		return "presence"
+	}
+	return parse.Context.Selected().FullPath()
 }
 
 // measure puts load on a server.

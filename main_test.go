@@ -221,22 +221,25 @@ func TestRun_WrongCommands(t *testing.T) {
 	for _, tt := range []struct {
 		args []string
 		want string
+		see  string
 	}{
-		{[]string{"dance"}, "dance"},
-		{[]string{"--dance"}, "--dance"},
-		{[]string{"serve", "dance"}, "dance"},
-		{[]string{"feature"}, "<name>"},
-		{[]string{"feature", "lightbulb", "counter"}, "counter"},
-		{[]string{"version", "--listen=:1"}, "--listen"},
-		{[]string{"plugins"}, "list"},
-		{[]string{"plugins", "list"}, "<dir>"},
-		{[]string{"plugins", "check"}, "<file>"},
-		{[]string{"plugins", "digest"}, "<file>"},
-		{[]string{"--listen"}, "--listen"},
+		{[]string{"dance"}, "dance", "presence"},
+		{[]string{"--dance"}, "--dance", "presence"},
+		{[]string{"serve", "dance"}, "dance", "presence"},
+		{[]string{"feature"}, "<name>", "presence"},
+		{[]string{"feature", "lightbulb", "counter"}, "counter", "presence feature"},
+		{[]string{"version", "--listen=:1"}, "--listen", "presence version"},
+		{[]string{"plugins"}, "list", "presence plugins"},
+		{[]string{"plugins", "list"}, "<dir>", "presence plugins list"},
+		{[]string{"plugins", "check"}, "<file>", "presence plugins check"},
+		{[]string{"plugins", "digest"}, "<file>", "presence plugins digest"},
+		{[]string{"bench"}, "<url>", "presence bench"},
+		{[]string{"bench", "--nosuch"}, "--nosuch", "presence bench"},
+		{[]string{"--listen"}, "--listen", "presence"},
 	} {
 		code, stdout, stderr := runs(t, tt.args...)
 		if code != 2 || stdout != "" || len(lines(stderr)) != 1 || !strings.HasPrefix(stderr, "presence: ") ||
-			!strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "presence --help") {
+			!strings.Contains(stderr, tt.want) || !strings.HasSuffix(stderr, "; see "+tt.see+" --help\n") {
 			t.Errorf("presence %s: exit code %d, printed %q, %q; want 2 and one line with %s and where to look", strings.Join(tt.args, " "), code, stdout, stderr, tt.want)
 		}
 	}
@@ -528,7 +531,7 @@ func TestRun_EventsFromServices(t *testing.T) {
 	status, answer := send(`{"events":[` + add + `,{"target":"counter#add","fields":{"by":"7"},"id":"seven"},{"target":"board#clear","id":"clear",` +
 		`"fields":{"x":"0","y":"0","w":"9","h":"9"}},{"target":"counter#add","fields":{"by":"1"},"id":"order-18"}]}`)
 	want := `{"results":[{"id":"order-17","status":"ok"},{"id":"seven","status":"invalid","error":"\"by\" must be one of 1, -1."},` +
-		`{"id":"clear","status":"forbidden","error":"There is nothing here that does that."},{"id":"order-18","status":"ok"}]}` + "\n"
+		`{"id":"clear","status":"forbidden","error":"\"board#clear\" is for whoever runs the server, at its admin address."},{"id":"order-18","status":"ok"}]}` + "\n"
 	if status != http.StatusForbidden || answer != want {
 		t.Errorf("a batch: %d %s, want 403 %s", status, answer, want)
 	}

@@ -24,17 +24,22 @@ func (m Manifest) CheckEvent(e EventType, raw map[string]string) (Fields, error)
 			}
 			continue
 		}
-		if p.Type == Cells {
-			of, _ := m.Field(p.Of)
-			if !p.holdsCells(v, of) {
-				return nil, Refuse(fmt.Sprintf("%q must be 1 to %d cells \"x,y\" of a board of %d × %d.", p.Name, p.maxCells(), of.Width, of.Height))
-			}
-		} else if !p.holds(v) {
-			return nil, Refuse(fmt.Sprintf("%q must be %s.", p.Name, p.describe()))
+		of, _ := m.Field(p.Of)
+		if p.Type == Cells && !p.holdsCells(v, of) || p.Type != Cells && !p.holds(v) {
+			return nil, Refuse(fmt.Sprintf("%q must be %s.", p.Name, m.Want(p)))
 		}
 		fields[p.Name] = v
 	}
 	return fields, nil
+}
+
+// Want says what a value of an event of m has to be, such as "one of 1, -1".
+func (m Manifest) Want(p Param) string {
+	if p.Type != Cells {
+		return p.describe()
+	}
+	of, _ := m.Field(p.Of)
+	return fmt.Sprintf("1 to %d cells \"x,y\" of a board of %d × %d", p.maxCells(), of.Width, of.Height)
 }
 
 // maxCells is how many cells a Cells field may hold.

@@ -187,6 +187,12 @@ func loopbacks(server string, sockets int) (addresses []string) {
 	return addresses
 }
 
+// wants says what some flags may be.
+var wants = map[string]string{
+	"sockets": "1 to 250000", "phases": "some of " + strings.Join(phases, ","), "time": "100ms to 10m", "rate": "0.1 to 100000 messages a second",
+	"in-flight": "1 to 10000", "room": "the name of a room", "people": "1 or more", "rooms": "1 to as many as there are sockets", "size": "1 to 60000 bytes",
+}
+
 // Check reports all that is wrong, with the names that flags have.
 func (c Config) Check() error {
 	c = c.withDefaults()
@@ -198,24 +204,24 @@ func (c Config) Check() error {
 		errs = append(errs, fmt.Errorf("URL is %q; want that of the socket, such as ws://127.0.0.1:8080/cable", c.URL))
 	}
 	if c.Sockets < 1 || c.Sockets > 250_000 {
-		bad("sockets", c.Sockets, "1 to 250000")
+		bad("sockets", c.Sockets, wants["sockets"])
 	}
 	for _, p := range c.Phases {
 		if !slices.Contains(phases, p) {
-			bad("phases", p, "some of "+strings.Join(phases, ","))
+			bad("phases", p, wants["phases"])
 		}
 	}
 	if c.Time < 100*time.Millisecond || c.Time > 10*time.Minute {
-		bad("time", c.Time, "100ms to 10m")
+		bad("time", c.Time, wants["time"])
 	}
 	if !(c.Rate >= 0.1 && c.Rate <= 100_000) {
-		bad("rate", c.Rate, "0.1 to 100000 messages a second")
+		bad("rate", c.Rate, wants["rate"])
 	}
 	if n := c.Rate * c.Time.Seconds(); n > maxEvents {
 		bad("rate", c.Rate, fmt.Sprintf("at most %d messages in --time %v, and these are %.0f", maxEvents, c.Time, n))
 	}
 	if c.InFlight < 1 || c.InFlight > 10_000 {
-		bad("in-flight", c.InFlight, "1 to 10000")
+		bad("in-flight", c.InFlight, wants["in-flight"])
 	}
 	if err := state.CheckRoom(c.room(max(0, c.Rooms-1))); err != nil {
 		bad("room", c.Room, "the name of a room: "+err.Error())
@@ -223,7 +229,7 @@ func (c Config) Check() error {
 	ours := c.Publish == ""
 	switch {
 	case c.Rooms < 1 || c.Rooms > max(1, c.Sockets):
-		bad("rooms", c.Rooms, "1 to as many as there are sockets")
+		bad("rooms", c.Rooms, wants["rooms"])
 	case c.Rooms > 1 && !ours:
 		bad("rooms", c.Rooms, "1 for a server that is not ours")
 	}
@@ -237,7 +243,7 @@ func (c Config) Check() error {
 		bad("storm", c.Storm, "no storm where there are several rooms")
 	}
 	if c.People < 1 {
-		bad("people", c.People, "1 or more")
+		bad("people", c.People, wants["people"])
 	}
 	var params map[string]any
 	if json.Unmarshal([]byte(c.identifier(0)), &params) != nil || params == nil {
@@ -250,7 +256,7 @@ func (c Config) Check() error {
 		bad("body", c.Body, "a text with {data} in it, such as "+Config{}.withDefaults().Body)
 	}
 	if c.Size < 1 || c.Size > 60_000 {
-		bad("size", c.Size, "1 to 60000 bytes")
+		bad("size", c.Size, wants["size"])
 	}
 	if c.publishes() && ours && c.Token == "" {
 		bad("token", c.Token, "the server's --api-token, or only --phases idle, or --publish for a server that is not ours")

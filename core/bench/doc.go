@@ -18,11 +18,15 @@
 // are the same where each event is a message of its own. A server of ours shows many
 // events at once where they come faster than frames: then a message is many deliveries.
 //
+// What a server puts off (429, 503) is sent again and counted, as the figures are then those of its
+// limit. With Config.Compress messages may come compressed; bytes are counted as they came.
+//
 // Times are taken when a frame is read here, and so hold what this program itself is late.
 // Its own CPU time is told apart; where that comes near what the machine has left, the
 // latencies are its own.
 //
 // # What it is not
 //
-// It renders nothing and answers no operation, as browsers do, and it never reads slowly.
+// It renders nothing and answers no operation, as browsers do, and it never reads slowly. Of a
+// compressed message that many sockets get it inflates one, where each browser inflates its own.
 package bench

@@ -66,7 +66,7 @@ func (f *Flags) config(progress io.Writer) (Config, error) {
 		{"size", f.Size == 0},
 	} {
 		if n.empty {
-			errs = append(errs, fmt.Errorf("--%s is empty or 0; want a value, or leave it out", n.flag))
+			errs = append(errs, fmt.Errorf("--%s is empty or 0; want %s, or leave it out", n.flag, wants[n.flag]))
 		}
 	}
 	if err := errors.Join(errors.Join(errs...), cfg.Check()); err != nil {

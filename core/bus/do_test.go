@@ -33,7 +33,7 @@ func TestBus_DoAll(t *testing.T) {
 			case 10:
 				r.Fields["by"], o = "10", bus.Outcome{Status: bus.Invalid, Sentence: `"by" must be a whole number from -9 to 9.`}
 			case 20:
-				r.Target, o = "demo#other", bus.Outcome{Status: bus.Forbidden, Sentence: "There is nothing here that does that."}
+				r.Target, o = "demo#other", bus.Outcome{Status: bus.Forbidden, Sentence: `There is no event "demo#other"; those of demo are add, slow.`}
 			case 30:
 				r.ID = "event-0" // again
 			}
@@ -96,5 +96,18 @@ func TestBus_DoAll_contextEnds(t *testing.T) {
 			}
 		}
 		close(release)
+	})
+}
+
+// Services are told what there is.
+func TestBus_DoAll_unknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := startNode(t, startEngine(t, memory.Config{}))
+		req := backend("one", "1")
+		req.Target = "dem#add"
+		want := bus.Outcome{Status: bus.Forbidden, Sentence: `There is no feature "dem"; there are demo.`}
+		if o := n.do(t, req); o != want {
+			t.Errorf("outcome: %+v, want %+v", o, want)
+		}
 	})
 }

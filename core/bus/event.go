@@ -141,7 +141,7 @@ func (b *Bus) admit(j *job, req Request) Outcome {
 	name, event, _ := strings.Cut(req.Target, "#")
 	f := b.feature(name)
 	if f == nil {
-		return Outcome{Status: Forbidden, Sentence: sayUnknown}
+		return b.unknown(req, name, plugins.Manifest{}, plugins.EventType{})
 	}
 	m, version := f.declared()
 	if version == 0 {
@@ -149,7 +149,7 @@ func (b *Bus) admit(j *job, req Request) Outcome {
 	}
 	typ, ok := m.Event(event)
 	if !ok || typ.Admin != req.Admin || state.CheckRoom(req.Room) != nil {
-		return Outcome{Status: Forbidden, Sentence: sayUnknown}
+		return b.unknown(req, name, m, typ)
 	}
 	fields, err := m.CheckEvent(typ, req.Fields)
 	if err != nil {
@@ -178,6 +178,34 @@ func (b *Bus) admit(j *job, req Request) Outcome {
 		return Outcome{Status: OK}
 	}
 	return b.enqueue(f, j, typ.Latest)
+}
+
+// unknown is the outcome of what is not there, or not for who asks. Services are told
+// what there is: their users do not read it, and their authors do.
+func (b *Bus) unknown(req Request, name string, m plugins.Manifest, typ plugins.EventType) Outcome {
+	o := Outcome{Status: Forbidden, Sentence: sayUnknown}
+	var names []string
+	switch {
+	case !req.Backend:
+	case m.Name == "":
+		for _, m := range b.Manifests() {
+			names = append(names, m.Name)
+		}
+		o.Sentence = fmt.Sprintf("There is no feature %.40q; there are %s.", name, strings.Join(names, ", "))
+	case typ.Admin:
+		o.Sentence = fmt.Sprintf("%q is for whoever runs the server, at its admin address.", req.Target)
+	case typ.Name == "":
+		for _, e := range m.Events {
+			if !e.Admin {
+				names = append(names, e.Name)
+			}
+		}
+		if len(names) == 0 {
+			names = []string{"none"}
+		}
+		o.Sentence = fmt.Sprintf("There is no event %.80q; those of %s are %s.", req.Target, name, strings.Join(names, ", "))
+	}
+	return o
 }
 
 // takes returns OK if events of a feature can be taken now.

@@ -94,15 +94,8 @@ type apiResult struct {
 // if sending the very same again may help, with ids of one's own so that nothing happens
 // twice; else 500, 403 or 422, the first of these that an event has.
 func (s *Server) apiEvents(c *fiber.Ctx) error {
-	if s.api.digest == nil {
-		return apiRefuse(c, fiber.StatusNotFound, "This server takes no events from other services: it was started without --api-token (PRESENCE_API_TOKEN).")
-	}
-	if !s.api.admits(c.Request().Header.Peek(fiber.HeaderAuthorization)) {
-		if err := s.spend(c, costOfForm); err != nil { // so that guessing takes for ever
-			return err
-		}
-		c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="presence"`)
-		return apiRefuse(c, fiber.StatusUnauthorized, `The header "Authorization: Bearer TOKEN" is missing, or is not the token of this server's --api-token.`)
+	if err := s.apiAdmits(c); err != nil {
+		return err
 	}
 	room, err := param(c, "room")
 	if err == nil {
@@ -111,7 +104,10 @@ func (s *Server) apiEvents(c *fiber.Ctx) error {
 	if err != nil {
 		return apiRefuse(c, fiber.StatusNotFound, "No room can have that name: "+err.Error()+".")
 	}
-	events, batch, err := parseAPIEvents(c.Body())
+	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" { // a megabyte of it may be gigabytes to read
+		return apiRefuse(c, fiber.StatusUnsupportedMediaType, fmt.Sprintf("The body has Content-Encoding %.40q; want none, as it is not read compressed.", encoding))
+	}
+	events, batch, err := parseAPIEvents(c.Request().Body())
 	if err != nil {
 		return apiRefuse(c, fiber.StatusBadRequest, err.Error())
 	}
@@ -149,6 +145,59 @@ func (s *Server) apiEvents(c *fiber.Ctx) error {
 	}{results})
 }
 
+// apiAdmits returns nil for who has shown the token.
+func (s *Server) apiAdmits(c *fiber.Ctx) error {
+	switch {
+	case s.api.digest == nil:
+		return &mistake{fiber.StatusNotFound, "This server takes no events from other services: it was started without --api-token (PRESENCE_API_TOKEN)."}
+	case s.api.admits(c.Request().Header.Peek(fiber.HeaderAuthorization)):
+		return nil
+	}
+	if err := s.spend(c, costOfForm); err != nil { // so that guessing takes for ever
+		return err
+	}
+	c.Set(fiber.HeaderWWWAuthenticate, `Bearer realm="presence"`)
+	return &mistake{fiber.StatusUnauthorized, `The header "Authorization: Bearer TOKEN" is missing, or is not the token of this server's --api-token.`}
+}
+
+// apiType is a type of events that services may send:
+//
+//	{"target":"counter#add","feature":"Counter","fields":[{"name":"by","want":"one of 1, -1"}]}
+type apiType struct {
+	Target  string     `json:"target"`
+	Feature string     `json:"feature"` // its title
+	Fields  []apiField `json:"fields"`
+}
+
+type apiField struct {
+	Name     string `json:"name"`
+	Want     string `json:"want"`
+	Optional bool   `json:"optional,omitempty"`
+}
+
+// apiTypes answers with what may be sent, {"events":[…]}.
+func (s *Server) apiTypes(c *fiber.Ctx) error {
+	if err := s.apiAdmits(c); err != nil {
+		return err
+	}
+	types := []apiType{}
+	for _, m := range s.cfg.Bus.Manifests() {
+		for _, e := range m.Events {
+			if e.Admin {
+				continue
+			}
+			t := apiType{Target: m.Name + "#" + e.Name, Feature: m.Title, Fields: []apiField{}}
+			for _, p := range e.Fields {
+				t.Fields = append(t.Fields, apiField{p.Name, m.Want(p), p.Optional})
+			}
+			types = append(types, t)
+		}
+	}
+	return apiAnswer(c, fiber.StatusOK, struct {
+		Events []apiType `json:"events"`
+	}{types})
+}
+
 // backend returns who an event of a service is for.
 func (s *Server) backend(user string) plugins.Person {
 	user = cmp.Or(user, backendUser)
@@ -174,6 +223,8 @@ func apiSentence(status int, sentence, request string) string {
 		return sentence
 	case status == fiber.StatusRequestEntityTooLarge:
 		return fmt.Sprintf("The body is too large: at most %d bytes with the token, and %d without.", maxAPIBody, maxBody)
+	case status == fiber.StatusMethodNotAllowed:
+		return "Events are sent with POST."
 	case request != "":
 		return fmt.Sprintf("%s (request %s).", utils.StatusMessage(status), request)
 	default:

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxAPIEvents is how many events one request may carry.
@@ -34,12 +35,18 @@ type apiFaults []string
 func (f *apiFaults) bad(name string, value json.RawMessage, want string) {
 	text := "missing"
 	if value != nil {
-		const most = 80 // bytes of a value that are told
-		if text = string(value); len(text) > most {
-			text = strings.ToValidUTF8(text[:most], "") + "…"
-		}
+		text = shorten(string(value))
 	}
-	*f = append(*f, fmt.Sprintf("%s is %s; want %s", name, text, want))
+	*f = append(*f, fmt.Sprintf("%s is %s; want %s", shorten(name), text, want))
+}
+
+// shorten returns what is told of a text that somebody has sent.
+func shorten(text string) string {
+	const most = 80 // bytes
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 func (f apiFaults) err() error {
@@ -55,9 +62,16 @@ func (f apiFaults) err() error {
 // parseAPIEvents reads a body. batch says that it is one of many events. An error names
 // all that is wrong with it; then nothing of it is to be done.
 func parseAPIEvents(body []byte) (events []apiEvent, batch bool, err error) {
+	if !utf8.Valid(body) {
+		return nil, false, fmt.Errorf("the body is not UTF-8; want %s", apiForm)
+	}
 	var top map[string]json.RawMessage
-	if err := json.Unmarshal(body, &top); err != nil {
-		return nil, false, fmt.Errorf("the body is no JSON object: %w; want %s", err, apiForm)
+	err = json.Unmarshal(body, &top)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return nil, false, fmt.Errorf("the body is no JSON: %w, at byte %d of %d; want %s", syntax, syntax.Offset, len(body), apiForm)
+	}
+	if err != nil || top == nil {
+		return nil, false, fmt.Errorf("the body is %s; want %s", shorten(string(body)), apiForm)
 	}
 	var faults apiFaults
 	list, batch := top["events"]
@@ -97,7 +111,7 @@ func (f *apiFaults) event(where string, members map[string]json.RawMessage) (e a
 		value := members[name]
 		switch name {
 		case "target":
-			if json.Unmarshal(value, &e.Target) != nil || e.Target == "" || len(e.Target) > maxAPITarget {
+			if json.Unmarshal(value, &e.Target) != nil || !strings.Contains(e.Target, "#") || len(e.Target) > maxAPITarget {
 				f.bad(where+name, value, fmt.Sprintf(`a text of 1 to %d bytes, FEATURE#EVENT, such as "counter#add"`, maxAPITarget))
 			}
 		case "id", "user":
@@ -120,7 +134,11 @@ func (f *apiFaults) event(where string, members map[string]json.RawMessage) (e a
 			for _, field := range slices.Sorted(maps.Keys(fields)) {
 				var text *string
 				if json.Unmarshal(fields[field], &text) != nil || text == nil {
-					f.bad(where+name+"."+field, fields[field], `a text, such as "1"`)
+					example := `"1"`
+					if value := string(fields[field]); len(value) < 20 && value != "null" && !strings.ContainsAny(value[:1], "[{") {
+						example = strconv.Quote(value)
+					}
+					f.bad(where+name+"."+field, fields[field], "a text, such as "+example)
 					continue
 				}
 				e.Fields[field] = *text

@@ -198,14 +198,32 @@ func TestServer_API_Guessing(t *testing.T) {
 	t.Error("5,000 guesses, and none was too many")
 }
 
+func TestServer_API_Types(t *testing.T) {
+	s := startAPI(t, &service{}, 0)
+	for _, headers := range [][]string{nil, {bearer + "x"}} {
+		if res := s.get(t, "/api/events", headers...); res.StatusCode != http.StatusUnauthorized || apiError(t, res) == "" {
+			t.Errorf("%v: %s %s, want 401", headers, res.Status, res.body)
+		}
+	}
+	const want = `{"events":[{"target":"lamp#set","feature":"Lamp","fields":[{"name":"on","want":"true or false"}]}]}` + "\n"
+	if res := s.get(t, "/api/events", bearer); res.StatusCode != http.StatusOK || res.body != want {
+		t.Errorf("GET = %s %s, want 200 %s", res.Status, res.body, want)
+	}
+}
+
 func TestServer_API_Malformed(t *testing.T) {
 	b := &service{}
 	s := startAPI(t, b, 0)
 	for _, tt := range []struct{ name, body, want string }{
-		{"Empty", "", "the body is no JSON object: unexpected end of JSON input; want {\"target\""},
-		{"Cut", `{"target":"counter#add"`, "the body is no JSON object"},
-		{"List", `[{"target":"counter#add"}]`, "the body is no JSON object"},
-		{"Null", `null`, `target is missing; want FEATURE#EVENT, such as "counter#add"`},
+		{"Empty", "", "the body is no JSON: unexpected end of JSON input, at byte 0 of 0; want {\"target\""},
+		{"Cut", `{"target":"counter#add"`, "the body is no JSON: unexpected end of JSON input, at byte 23 of 23; want"},
+		{"Form", `target=counter#add`, "the body is no JSON: invalid character"},
+		{"Latin1", "{\"target\":\"counter#add\",\"fields\":{\"by\":\"\xe9\"}}", "the body is not UTF-8; want"},
+		{"List", `[{"target":"counter#add"}]`, `the body is [{"target":"counter#add"}]; want {"target"`},
+		{"Null", `null`, `the body is null; want {"target"`},
+		{"NoEvent", `{"target":"counter"}`, `target is "counter"; want a text of 1 to 128 bytes, FEATURE#EVENT, such as "counter#add"`},
+		{"Bool", `{"target":"lightbulb#set","fields":{"on":true}}`, `fields.on is true; want a text, such as "true"`},
+		{"LongName", `{"target":"counter#add","` + strings.Repeat("x", 900_000) + `":1}`, strings.Repeat("x", 80) + "… is 1; want nothing but"},
 		{"NoTarget", `{"fields":{}}`, `target is missing; want FEATURE#EVENT, such as "counter#add"`},
 		{"Target", `{"target":7}`, `target is 7; want a text of 1 to 128 bytes, FEATURE#EVENT, such as "counter#add"`},
 		{"Number", `{"target":"counter#add","fields":{"by":1}}`, `fields.by is 1; want a text, such as "1"`},
@@ -232,6 +250,9 @@ func TestServer_API_Malformed(t *testing.T) {
 	}
 	if res := s.do(t, http.MethodPost, "/api/rooms/a%00b/events", `{"target":"counter#add"}`, bearer); res.StatusCode != http.StatusNotFound || apiError(t, res) == "" {
 		t.Errorf("a room that cannot be: %s %s, want 404", res.Status, res.body)
+	}
+	if res := s.do(t, http.MethodPost, "/api/rooms/home/events", `{"target":"counter#add"}`, bearer, "Content-Encoding: gzip"); res.StatusCode != http.StatusUnsupportedMediaType || !strings.Contains(apiError(t, res), `"gzip"`) {
+		t.Errorf("a compressed body: %s %s, want 415 that names gzip", res.Status, res.body)
 	}
 	if res := s.get(t, "/api/rooms/home/events", bearer); res.StatusCode != http.StatusMethodNotAllowed || apiError(t, res) == "" {
 		t.Errorf("GET = %s %s, want 405 as JSON", res.Status, res.body)

@@ -65,6 +65,14 @@ var _ web.Bus = fakeBus{}
 // Shows reports whether there is a feature of that name, which is that of the page.
 func (f fakeBus) Shows(feature string) bool { return feature == "lamp" }
 
+// Manifests returns that of the page's feature.
+func (f fakeBus) Manifests() []plugins.Manifest {
+	return []plugins.Manifest{{Name: "lamp", Title: "Lamp", Events: []plugins.EventType{
+		{Name: "set", Fields: []plugins.Param{{Name: "on", Type: plugins.Bool}}},
+		{Name: "break", Admin: true},
+	}}}
+}
+
 // Knows reports whether there is or was one.
 func (f fakeBus) Knows(feature string) bool { return feature == "lamp" || feature == "clock" }
 

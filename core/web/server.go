@@ -48,6 +48,7 @@ type Bus interface {
 	Page(ctx context.Context, room, only string, viewer plugins.Person) ([]bus.Section, error)
 	Shows(feature string) bool
 	Knows(feature string) bool
+	Manifests() []plugins.Manifest
 	Do(ctx context.Context, req bus.Request) bus.Outcome
 	DoAll(ctx context.Context, reqs []bus.Request) []bus.Outcome
 	Board(ctx context.Context, room, feature string) (bus.Board, error)
@@ -158,6 +159,7 @@ func (s *Server) routes() {
 	s.app.Get("/r/:room/:feature", s.secure, s.boardFile)
 	s.app.Get("/r/:room/:feature/cell", s.secure, s.boardCell)
 	s.app.Get("/r/:room/:feature/replay", s.secure, s.boardReplay)
+	s.app.Get(apiPrefix+"events", s.apiTypes)
 	s.app.Post(apiPrefix+"rooms/:room/events", s.apiEvents)
 	s.app.Use(s.secure, compress.New(compress.Config{Level: compress.LevelDefault}))
 	s.app.Get("/", s.home)
