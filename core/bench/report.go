@@ -159,7 +159,11 @@ func (r *Report) Tell(w io.Writer) error {
 	if r.Sources > 1 {
 		from = fmt.Sprintf("%d addresses", r.Sources)
 	}
-	fmt.Fprintf(w, "%s, %s sockets from %s\n%s\n", r.URL, count(r.Connect.Sockets), from, r.Identifier)
+	sockets := count(r.Connect.Sockets)
+	if r.Connect.Sockets < r.Sockets {
+		sockets += " of " + count(r.Sockets)
+	}
+	fmt.Fprintf(w, "%s, %s sockets from %s\n%s\n", r.URL, sockets, from, r.Identifier)
 	if r.Interrupted {
 		fmt.Fprintln(w, "Interrupted: the last column is not whole.")
 	}
