@@ -101,8 +101,10 @@ func (b *bench) run(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return r, err
 	}
-	if err := b.publisher.check(ctx); err != nil && b.cfg.publishes() {
-		return r, err
+	if b.cfg.publishes() {
+		if err := b.publisher.check(ctx); err != nil {
+			return r, err
+		}
 	}
 	if r.Connect, err = b.connect(ctx, before); err != nil {
 		return r, err
@@ -216,7 +218,7 @@ func (b *bench) phase(ctx context.Context, name string, atStart view) (Phase, er
 		return Phase{}, err
 	}
 	st := &stage{first: b.next, began: time.Since(b.start), warm: b.warm, sent: make([]atomic.Int64, 1)}
-	refused := b.publisher.refused()
+	refused, _ := b.publisher.refused()
 	var published int64
 	switch name {
 	case Idle:
@@ -232,7 +234,10 @@ func (b *bench) phase(ctx context.Context, name string, atStart view) (Phase, er
 	b.next += published
 	after, errLook := b.look(context.WithoutCancel(ctx))
 	p := b.collect(name, st, published, after)
-	p.Refused = b.publisher.refused() - refused
+	if p.Refused, p.RefusedLast = b.publisher.refused(); p.Refused == refused {
+		p.RefusedLast = ""
+	}
+	p.Refused -= refused
 	if p.Use = b.use(before, after); errLook != nil {
 		p.Use.Server = nil
 	}
@@ -246,12 +251,23 @@ func (b *bench) phase(ctx context.Context, name string, atStart view) (Phase, er
 		err = errors.Join(err, errLook, b.alone())
 		switch {
 		case b.live() == 0:
-			err = errors.Join(err, fmt.Errorf("no socket is left; the first to go: %s", p.Lost))
+			err = errors.Join(err, b.noneLeft())
 		case p.Missing > 0 && err == nil:
 			err = fmt.Errorf("%d deliveries are missing %v after the last event, of %d", p.Missing, b.cfg.Patience, p.Missing+p.Deliveries)
 		}
 	}
 	return p, err
+}
+
+// noneLeft is the error of a run whose sockets are all gone.
+func (b *bench) noneLeft() error {
+	var first error
+	for _, s := range b.shards {
+		s.mu.Lock()
+		first = cmp.Or(first, s.lost)
+		s.mu.Unlock()
+	}
+	return fmt.Errorf("no socket is left; the first to go: %w", first)
 }
 
 // live is how many sockets are left.
@@ -336,6 +352,9 @@ func (b *bench) warmUp(ctx context.Context) error {
 			b.warm = true
 			b.next += rooms
 			return nil
+		}
+		if b.live() == 0 {
+			return b.noneLeft()
 		}
 		if time.Since(began) > b.cfg.Patience {
 			if high[differs] == before[differs] {

@@ -89,15 +89,19 @@ func (f *Flags) Measure(ctx context.Context, stdout, stderr io.Writer) error {
 		defer file.Close()
 	}
 	report, err := Run(ctx, cfg)
-	switch {
-	case report == nil:
-		return err
-	case f.JSON == "-":
+	if report == nil {
+		report = &Report{URL: cfg.URL, Error: err.Error()}
+	}
+	if f.JSON == "-" {
 		return errors.Join(err, report.Save(stdout))
 	}
 	err = errors.Join(err, report.Tell(stdout))
-	if file != nil { // what it held stays until there is something better
-		err = errors.Join(err, file.Truncate(0), report.Save(file), file.Close())
+	if file != nil {
+		// What it held stays until there is something better. A pipe has nothing to cut.
+		if st, errStat := file.Stat(); errStat == nil && st.Mode().IsRegular() {
+			err = errors.Join(err, file.Truncate(0))
+		}
+		err = errors.Join(err, report.Save(file), file.Close())
 	}
 	return err
 }

@@ -143,3 +143,14 @@ func TestRun_NothingTold(t *testing.T) {
 		t.Errorf("idle: %+v; want nothing of the server", p)
 	}
 }
+
+// Also when it is before anything is measured.
+func TestRun_NoSocketLeft_first(t *testing.T) {
+	a := startAnyCable(t)
+	a.broadcast = func(int) { a.cut(0) }
+	cfg := anycableConfig(a)
+	_, err := bench.Run(t.Context(), cfg)
+	if err == nil || !strings.Contains(err.Error(), "no socket is left; the first to go: ") {
+		t.Errorf("Run = %v, want an error that says that no socket is left", err)
+	}
+}

@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -28,8 +28,8 @@ type publisher interface {
 	// check asks whether the server would take events, so far as it says so without one.
 	check(ctx context.Context) error
 
-	// refused is how many calls the server did not take at once so far.
-	refused() int64
+	// refused is how many calls the server has put off so far, and what it said to the last.
+	refused() (times int64, last string)
 }
 
 // poster posts JSON.
@@ -38,17 +38,35 @@ type poster struct {
 	url      string
 	token    string
 	patience time.Duration
-	refusals *atomic.Int64
+	put      *putOff
+}
+
+// putOff counts what a server would not take for a while.
+type putOff struct {
+	mu    sync.Mutex
+	times int64  // guarded by mu
+	last  string // guarded by mu
+}
+
+func (p *putOff) add(why error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.times++
+	p.last = why.Error()
 }
 
 func newPoster(cfg Config, url string) poster {
 	return poster{
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32}, Timeout: cfg.Patience},
-		url:    url, token: cfg.Token, patience: cfg.Patience, refusals: new(atomic.Int64),
+		url:    url, token: cfg.Token, patience: cfg.Patience, put: &putOff{},
 	}
 }
 
-func (p poster) refused() int64 { return p.refusals.Load() }
+func (p poster) refused() (times int64, last string) {
+	p.put.mu.Lock()
+	defer p.put.mu.Unlock()
+	return p.put.times, p.put.last
+}
 
 // post posts a body until it is taken, for as long as its patience lasts.
 func (p poster) post(ctx context.Context, body []byte) error {
@@ -57,14 +75,15 @@ func (p poster) post(ctx context.Context, body []byte) error {
 		if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 			return err
 		}
-		p.refusals.Add(1)
-		if time.Since(began) > p.patience {
-			return fmt.Errorf("for %v: %w", p.patience, err)
+		p.put.add(err)
+		after = max(20*time.Millisecond, after)
+		if time.Since(began)+after > p.patience {
+			return fmt.Errorf("%w, and is to be asked again after %v, which is more than %v in all", err, after, p.patience)
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(max(20*time.Millisecond, after)):
+		case <-time.After(after):
 		}
 	}
 }

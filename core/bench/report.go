@@ -62,7 +62,8 @@ type Storm struct {
 type Phase struct {
 	Name string `json:"name"`
 
-	// Seconds is the time from its beginning until the last socket had the last event.
+	// Seconds is the time from its beginning until the last socket had the last event, in
+	// rate at least what its schedule takes.
 	Seconds float64 `json:"seconds"`
 
 	// Sockets are those that are left, SocketsLost those that are not, and Lost why the
@@ -88,9 +89,10 @@ type Phase struct {
 
 	Pings int64 `json:"pings"`
 
-	// Refused counts the requests to publish that the server did not take at once (429,
-	// 503) and that were sent again: then the figures are those of its limit.
-	Refused int64 `json:"refused,omitempty"`
+	// Refused counts how often the server put off a request to publish (429, 503), which
+	// was sent again, and RefusedLast is the last time: the figures may be those of a limit.
+	Refused     int64  `json:"refused,omitempty"`
+	RefusedLast string `json:"refusedLast,omitempty"`
 
 	// Latency is of deliveries, from when the event was due; UntilLast is of events, until
 	// the last socket has it, and nothing in saturation.
@@ -182,7 +184,7 @@ func (r *Report) Tell(w io.Writer) error {
 	for _, p := range r.Phases {
 		tellRenders(w, p.Name, p.Use.Server)
 		if p.Refused > 0 {
-			fmt.Fprintf(w, "%s: the server put off %s requests to publish (429 or 503): these figures are those of its limit, --api-rate\n", p.Name, count(int(p.Refused)))
+			fmt.Fprintf(w, "%s: the server put off requests to publish %s times, so that the figures may be those of a limit; the last: %s\n", p.Name, count(int(p.Refused)), p.RefusedLast)
 		}
 		if p.Lost != "" {
 			fmt.Fprintf(w, "%s: %s sockets are lost; the first: %s\n", p.Name, count(p.SocketsLost), p.Lost)

@@ -168,7 +168,9 @@ func (s *shard) drop(k *socket, why error) {
 	if s.lost == nil {
 		s.lost = why
 	}
-	if s.stage != nil && s.stage.warm { // what only it had is not everywhere
+	// What only it had is not everywhere. Of messages that are one event each it is not
+	// known which it had: these are counted as they were.
+	if s.stage != nil && s.stage.warm && s.numbers.total {
 		step := int64(len(s.events))
 		for i := s.events.of(k.room, k.seen) - s.stage.first; i >= s.done.Load(); i -= step {
 			if i < int64(len(s.tally.got)) {

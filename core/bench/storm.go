@@ -102,7 +102,7 @@ func (s *storm) end(ctx context.Context) (*Storm, error) {
 func (s *storm) await(ctx context.Context, last int64) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < s.b.cfg.Patience; {
+	for began := time.Now(); time.Since(began) < s.b.cfg.Patience && s.b.live() > 0; {
 		if low, _ := s.b.extent(); s.b.events.of(0, low[0]) >= last {
 			return
 		}

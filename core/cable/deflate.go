@@ -32,15 +32,14 @@ type compressor struct {
 	metrics *metrics
 
 	mu     sync.Mutex
-	recent [mostRecent]compressed // what again has compressed; guarded by mu
-	oldest int                    // among recent; guarded by mu
+	recent []compressed // what again has compressed, the newest or last used first; guarded by mu
 }
 
 // compressed is a message and what compress has made of it.
 type compressed struct{ message, deflated []byte }
 
 // mostRecent is how many messages again remembers: more than a page has parts.
-const mostRecent = 16
+const mostRecent = 64
 
 // packer is what one needs to compress, some 1.1 MiB.
 type packer struct {
@@ -58,6 +57,16 @@ func newCompressor(least, most int, m *metrics) *compressor {
 	return c
 }
 
+// take waits for a packer, which goes back to idle.
+func (c *compressor) take() *packer {
+	p := <-c.idle
+	if p == nil {
+		p = &packer{}
+		p.flate, _ = flate.NewWriter(nil, deflateLevel) // fails for a level that there is not
+	}
+	return p
+}
+
 // takes reports whether a message is large enough to be compressed.
 func (c *compressor) takes(message []byte) bool { return c.least > 0 && len(message) >= c.least }
 
@@ -66,13 +75,14 @@ func (c *compressor) takes(message []byte) bool { return c.least > 0 && len(mess
 // identifier. It is nil if the frame would not be smaller. It waits for nothing but
 // others that compress.
 func (c *compressor) compress(message []byte) []byte {
-	p := <-c.idle
+	p := c.take()
 	defer func() { c.idle <- p }()
+	return c.pack(p, message)
+}
+
+// pack is compress with what it needs.
+func (c *compressor) pack(p *packer, message []byte) []byte {
 	start := time.Now()
-	if p == nil {
-		p = &packer{}
-		p.flate, _ = flate.NewWriter(nil, deflateLevel) // fails for a level that there is not
-	}
 	p.out.Reset()
 	p.flate.Reset(&p.out)
 	// A buffer takes everything: none of these fails.
@@ -95,20 +105,33 @@ func (c *compressor) compress(message []byte) []byte {
 // again returns what compress does, and does it once for messages that are the same:
 // many pages that come back at once lack the same, and are answered one by one.
 func (c *compressor) again(message []byte) []byte {
-	c.mu.Lock()
-	for _, r := range c.recent {
-		if bytes.Equal(r.message, message) {
-			c.mu.Unlock()
-			return r.deflated
-		}
+	if b, known := c.remembered(message); known {
+		return b
 	}
-	c.mu.Unlock()
-	b := c.compress(message)
+	p := c.take()
+	defer func() { c.idle <- p }()
+	if b, known := c.remembered(message); known { // by now
+		return b
+	}
+	b := c.pack(p, message)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.recent[c.oldest] = compressed{message, b}
-	c.oldest = (c.oldest + 1) % mostRecent
+	c.recent = slices.Insert(c.recent[:min(len(c.recent), mostRecent-1)], 0, compressed{message, b})
 	return b
+}
+
+// remembered returns what again has made of a message before.
+func (c *compressor) remembered(message []byte) (deflated []byte, known bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.recent, func(r compressed) bool { return bytes.Equal(r.message, message) })
+	if i < 0 {
+		return nil, false
+	}
+	found := c.recent[i]
+	copy(c.recent[1:i+1], c.recent[:i])
+	c.recent[0] = found
+	return found.deflated, true
 }
 
 // savedBy is how many bytes fewer a message takes when it is compressed.

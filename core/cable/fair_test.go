@@ -62,7 +62,7 @@ func TestShard_Fair(t *testing.T) {
 		with func(s *server)
 	}{
 		{"Room", time.Hour, func(s *server) { s.Broadcast(cable.Stream{Room: "crowded"}, []byte(`"all"`)) }},
-		{"Pings", 190 * time.Millisecond, func(*server) {}}, // less than two ticks, so that all have theirs at once
+		{"Pings", 190 * time.Millisecond, func(*server) {}}, // less than a tick, so that all have theirs at once
 	} {
 		t.Run(busy.name, func(t *testing.T) {
 			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one shard

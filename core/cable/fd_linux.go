@@ -1,20 +1,6 @@
 package cable
 
-import (
-	"syscall"
-	"unsafe"
-)
-
-// write makes the system call without telling the scheduler: on a socket that does not
-// block it takes microseconds. That saves up to a fourteenth of a delivery; see
-// shard.breathe for what it takes.
-func write(fd uintptr, b []byte) (int, error) {
-	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), nil
-}
+import "syscall"
 
 // mostUnsent is how many bytes the kernel keeps of what a browser has no room for.
 // Without a bound it is as much as the send buffer may grow to, 4 MiB by default: a

@@ -12,7 +12,7 @@ import (
 // error.
 func writeFD(fd uintptr, b []byte) (n int, err error) {
 	for {
-		n, err = write(fd, b)
+		n, err = syscall.Write(int(fd), b)
 		switch {
 		case err == nil:
 			return n, nil

@@ -93,7 +93,6 @@ func (d *shard) round(p *part, most int) (n int) {
 		if sub := p.members[p.cursor]; sub.at < p.end() {
 			d.supply(p, sub)
 			p.mark = min(p.mark, sub.at)
-			d.breathe()
 		}
 		p.cursor++
 	}

@@ -1,7 +1,6 @@
 package cable
 
 import (
-	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -22,10 +21,6 @@ const (
 	// mostJobBytes is how many bytes of messages to rooms may be in either.
 	mostJobBytes = 8 << 20
 
-	// breath is how many sessions a shard writes to before others have the processor, if
-	// any wait for it: of a system call that it is not told of, the scheduler sees nothing.
-	breath = 16
-
 	// joinMost is how many bytes of frames go into one write of a shard.
 	joinMost = 64 << 10
 )
@@ -44,7 +39,6 @@ type shard struct {
 	taken    sync.Cond // jobs were taken; of mu
 
 	// Of the goroutine alone.
-	turns       int // that breathe has counted
 	spare       []job
 	dirty       parts      // some of whose members are behind, the longest waiting first
 	ready       []*Session // whose outbox is to be written
@@ -165,13 +159,6 @@ func (d *shard) do(j *job) {
 	}
 }
 
-// breathe lets others have the processor now and then. No lock is held.
-func (d *shard) breathe() {
-	if d.turns++; d.turns%breath == 0 {
-		runtime.Gosched()
-	}
-}
-
 // queue puts a frame in a session's outbox, to be written in this round. own says
 // that it was counted in Session.queued.
 func (d *shard) queue(s *Session, f frame, own bool) {
@@ -193,7 +180,6 @@ func (d *shard) writePings() {
 		n := min(left, len(p.sessions))
 		for _, s := range p.sessions[:n] {
 			d.ping(s, p.frame)
-			d.breathe()
 		}
 		left -= n
 		if p.sessions = p.sessions[n:]; len(p.sessions) == 0 {
@@ -245,7 +231,6 @@ func (d *shard) writeReady() {
 			d.writeOutbox(s)
 		}
 		s.mu.Unlock()
-		d.breathe()
 	}
 	rest := copy(d.ready, d.ready[n:])
 	clear(d.ready[rest:])

@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -104,7 +105,7 @@ func (s *Server) apiEvents(c *fiber.Ctx) error {
 	if err != nil {
 		return apiRefuse(c, fiber.StatusNotFound, "No room can have that name: "+err.Error()+".")
 	}
-	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" { // a megabyte of it may be gigabytes to read
+	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && !strings.EqualFold(encoding, "identity") { // a megabyte of it may be gigabytes to read
 		return apiRefuse(c, fiber.StatusUnsupportedMediaType, fmt.Sprintf("The body has Content-Encoding %.40q; want none, as it is not read compressed.", encoding))
 	}
 	events, batch, err := parseAPIEvents(c.Request().Body())
@@ -224,7 +225,7 @@ func apiSentence(status int, sentence, request string) string {
 	case status == fiber.StatusRequestEntityTooLarge:
 		return fmt.Sprintf("The body is too large: at most %d bytes with the token, and %d without.", maxAPIBody, maxBody)
 	case status == fiber.StatusMethodNotAllowed:
-		return "Events are sent with POST."
+		return "Events are sent with POST to /api/rooms/ROOM/events; GET /api/events lists what may be sent."
 	case request != "":
 		return fmt.Sprintf("%s (request %s).", utils.StatusMessage(status), request)
 	default:

@@ -40,9 +40,10 @@ func (f *apiFaults) bad(name string, value json.RawMessage, want string) {
 	*f = append(*f, fmt.Sprintf("%s is %s; want %s", shorten(name), text, want))
 }
 
-// shorten returns what is told of a text that somebody has sent.
+// shorten returns what is told of a text that somebody has sent, in one line.
 func shorten(text string) string {
 	const most = 80 // bytes
+	text = strings.Join(strings.FieldsFunc(text[:min(len(text), 2*most)], func(r rune) bool { return r == '\n' || r == '\r' }), " ")
 	if len(text) <= most {
 		return text
 	}

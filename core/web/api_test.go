@@ -223,6 +223,7 @@ func TestServer_API_Malformed(t *testing.T) {
 		{"Null", `null`, `the body is null; want {"target"`},
 		{"NoEvent", `{"target":"counter"}`, `target is "counter"; want a text of 1 to 128 bytes, FEATURE#EVENT, such as "counter#add"`},
 		{"Bool", `{"target":"lightbulb#set","fields":{"on":true}}`, `fields.on is true; want a text, such as "true"`},
+		{"Lines", "{\"target\":\"counter#add\",\"fields\":{\"by\":{\n\n\"x\":1}}}", `fields.by is { "x":1}; want a text`},
 		{"LongName", `{"target":"counter#add","` + strings.Repeat("x", 900_000) + `":1}`, strings.Repeat("x", 80) + "… is 1; want nothing but"},
 		{"NoTarget", `{"fields":{}}`, `target is missing; want FEATURE#EVENT, such as "counter#add"`},
 		{"Target", `{"target":7}`, `target is 7; want a text of 1 to 128 bytes, FEATURE#EVENT, such as "counter#add"`},
@@ -253,6 +254,9 @@ func TestServer_API_Malformed(t *testing.T) {
 	}
 	if res := s.do(t, http.MethodPost, "/api/rooms/home/events", `{"target":"counter#add"}`, bearer, "Content-Encoding: gzip"); res.StatusCode != http.StatusUnsupportedMediaType || !strings.Contains(apiError(t, res), `"gzip"`) {
 		t.Errorf("a compressed body: %s %s, want 415 that names gzip", res.Status, res.body)
+	}
+	if res := s.do(t, http.MethodPost, "/api/rooms/home/events", `{}`, bearer, "Content-Encoding: identity"); res.StatusCode != http.StatusBadRequest {
+		t.Errorf("a body that says that it is not compressed: %s %s, want 400", res.Status, res.body)
 	}
 	if res := s.get(t, "/api/rooms/home/events", bearer); res.StatusCode != http.StatusMethodNotAllowed || apiError(t, res) == "" {
 		t.Errorf("GET = %s %s, want 405 as JSON", res.Status, res.body)
