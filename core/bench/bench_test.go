@@ -343,7 +343,7 @@ func TestRun_SyncAgain(t *testing.T) {
 func TestRun_IdleTotal(t *testing.T) {
 	socket, _ := startPresence(t)
 	add(t, socket, 1000)
-	cfg := bench.Config{URL: socket, Sockets: 3, Phases: []string{"idle"}, Time: 300 * time.Millisecond, Progress: writerFunc(func(line string) {
+	cfg := bench.Config{URL: socket, Sockets: 3, Phases: []string{"idle"}, Time: 2 * time.Second, Progress: writerFunc(func(line string) {
 		if strings.HasPrefix(line, "idle") {
 			add(t, socket, 1)
 		}

@@ -58,7 +58,7 @@ func TestRun_HalfLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range r.Phases {
-		if p.Published <= 10 || p.Missing != 0 || p.Sockets != 1 || p.Seconds > 5 {
+		if p.Published <= 10 || p.Missing != 0 || p.Sockets != 1 || p.Seconds > patience.Seconds() {
 			t.Errorf("%s: %+v, want it to go on with one socket", p.Name, p)
 		}
 	}
@@ -81,9 +81,9 @@ func TestRun_Missing(t *testing.T) {
 		}
 	}
 	cfg := anycableConfig(a)
-	cfg.Sockets, cfg.Phases, cfg.Patience = 20, []string{"rate"}, time.Second
+	cfg.Sockets, cfg.Phases, cfg.Patience = 20, []string{"rate"}, 4*time.Second
 	r, err := bench.Run(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "rate: 300 deliveries are missing 1s after the last event, of ") {
+	if err == nil || !strings.Contains(err.Error(), "rate: 300 deliveries are missing 4s after the last event, of ") {
 		t.Errorf("Run = %v, want an error that tells of 300 deliveries", err)
 	}
 	if p := r.Phases[0]; p.Published != 30 || p.Missing != 300 || p.Sockets != 10 {
@@ -115,7 +115,7 @@ func TestRun_PutOff(t *testing.T) {
 		t.Errorf("%d refusals, %v, and the table says:\n%s", r.Phases[0].Refused, err, table.String())
 	}
 	never.Store(true)
-	cfg.Patience = 300 * time.Millisecond
+	cfg.Patience = 4 * time.Second
 	if _, err := bench.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "not so fast") {
 		t.Errorf("Run = %v, want an error with the server's reason", err)
 	}
@@ -139,7 +139,7 @@ func TestRun_NothingTold(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "410") {
 		t.Errorf("Run = %v, want an error that tells of 410", err)
 	}
-	if p := r.Phases[0]; p.Server != nil || p.Seconds > 10 || p.OwnCPUSeconds < 0 {
+	if p := r.Phases[0]; p.Server != nil || p.Seconds > 1000 || p.OwnCPUSeconds < 0 {
 		t.Errorf("idle: %+v; want nothing of the server", p)
 	}
 }
