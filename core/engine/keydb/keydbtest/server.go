@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -106,15 +107,26 @@ func Start(tb testing.TB, opts Options) *Server {
 	return s
 }
 
-// freePort returns a port that nobody listens at.
+// freePort returns a port that nobody listens at, nor at the one 10,000 above it, where a
+// server in cluster mode listens too. The system gives neither to who asks for any port.
 func freePort(tb testing.TB) int {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
+	for range 100 {
+		port := 10_240 + rand.IntN(12_000)
+		if isFree(port) && isFree(port+10_000) {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	tb.Fatal("no port is free")
+	return 0
+}
+
+func isFree(port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // holder runs a server, prints its process id and waits for the name of the signal
