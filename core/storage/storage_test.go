@@ -18,6 +18,7 @@ import (
 
 	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 	"github.com/global-presence/presence/core/settings"
 	"github.com/global-presence/presence/core/storage"
 )
@@ -28,13 +29,10 @@ const deadline = 2 * time.Minute
 // program returns the path of a server's program, or skips the test.
 func program(tb testing.TB, name string) string {
 	tb.Helper()
+	keydbtest.Have(tb, name)
 	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-	case name == "redis-server" && os.Getenv("CI") != "":
-		tb.Fatal("redis-server is not on PATH: apt-get install redis-server")
-	default:
-		tb.Skipf("%s is not on PATH", name)
+	if err != nil {
+		tb.Fatal(err)
 	}
 	return path
 }

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 )
 
 // deadline is how long a test waits for what takes milliseconds on a quiet machine,
@@ -35,18 +36,12 @@ func TestMain(m *testing.M) {
 // program returns the path of a server's program, or skips the test.
 func program(tb testing.TB, name string) string {
 	tb.Helper()
+	keydbtest.Have(tb, name)
 	path, err := exec.LookPath(name)
-	switch {
-	case err == nil:
-		return path
-	case name != "redis-server":
-		tb.Skipf("%s is not on PATH: Debian has no package of it, see https://docs.keydb.dev/docs/download", name)
-	case os.Getenv("CI") != "":
-		tb.Fatal("redis-server is not on PATH: apt-get install redis-server")
-	default:
-		tb.Skip("redis-server is not on PATH: apt-get install redis-server")
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return ""
+	return path
 }
 
 // programs runs a test with each kind of server.

@@ -3,6 +3,7 @@ package keydbtest
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -23,6 +24,9 @@ func Skewed(tb testing.TB, program string, d time.Duration) []string {
 		tb.Fatal(err)
 	}
 	if len(found) == 0 {
+		if os.Getenv("CI") != "" {
+			tb.Fatal("libfaketime is missing: apt-get install faketime")
+		}
 		tb.Skip("libfaketime is missing: apt-get install faketime")
 	}
 	prefix := []string{"env", "LD_PRELOAD=" + found[0], fmt.Sprintf("FAKETIME=%+ds", int(d.Seconds())), "FAKETIME_DONT_FAKE_MONOTONIC=1"}
