@@ -54,7 +54,7 @@ func TestHostile(t *testing.T) {
 // An event that never ends is given up, and its process killed.
 func testLoop(t *testing.T, a *arena) {
 	cfg := a.carrier.configFor(t, "hostile")
-	cfg.HandleTimeout = 500 * time.Millisecond
+	cfg.HandleTimeout = 200 * time.Millisecond
 	at := a.begin(t, cfg, true)
 	at.want(at.send("do", "loop"), bus.Unavailable)
 	at.waitLogged("feature restarts", "feature did not answer a call in time")
@@ -66,7 +66,7 @@ func testLoop(t *testing.T, a *arena) {
 // starts grow, until the feature behaves.
 func testRenderLoop(t *testing.T, a *arena) {
 	cfg := a.carrier.configFor(t, "hostile")
-	cfg.RenderTimeout = 500 * time.Millisecond
+	cfg.RenderTimeout = 200 * time.Millisecond
 	at := a.begin(t, cfg, true)
 	at.want(at.send("be", "calm"), bus.OK)
 	at.waitShows("mood: calm")

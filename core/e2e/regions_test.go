@@ -34,6 +34,7 @@ func (p *place) start(tb testing.TB) {
 		"store", "keydb server", "presence not written", "logs cannot be read", "binary stopped beating",
 		"room not loaded", "watching of keys broke off", "peer", "write_error", "event not",
 		"not synced", "remembered writes", "server to read from", "context deadline exceeded",
+		"event given up", // late three times on a busy machine: it is sent again, and counted in the end
 	}
 }
 

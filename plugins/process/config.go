@@ -50,7 +50,7 @@ type Config struct {
 	RenderTimeout time.Duration
 
 	// StartTimeout is how long the process may take from its start to its
-	// manifest. Default 10 s.
+	// manifest. Default 30 s.
 	StartTimeout time.Duration
 
 	// StopTimeout is how long the process may take to end when it is asked to,
@@ -58,7 +58,7 @@ type Config struct {
 	StopTimeout time.Duration
 
 	// PingInterval is how often the process's health is checked, and how long it
-	// may take to answer. Default 3 s.
+	// may take to answer; it may miss that once. Default 3 s.
 	PingInterval time.Duration
 
 	// MemoryLimit is how many bytes of memory the process may hold before it is killed
@@ -70,8 +70,8 @@ type Config struct {
 	// processor, as for nice(1): from 0, not at all, to 19. On Linux. Default 0.
 	Nice int
 
-	// MissedDeadlines is how many deadlines in a row make a process count as
-	// hung, so that it is killed. Default 3.
+	// MissedDeadlines is how many deadlines in a row, one after the other and not all
+	// of them at once, make a process count as hung, so that it is killed. Default 3.
 	MissedDeadlines int
 
 	// BackoffMin and BackoffMax bound the wait before the second and each later
@@ -131,7 +131,7 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	duration("handle timeout", &c.HandleTimeout, time.Second)
 	duration("render timeout", &c.RenderTimeout, 500*time.Millisecond)
-	duration("start timeout", &c.StartTimeout, 10*time.Second)
+	duration("start timeout", &c.StartTimeout, 30*time.Second)
 	duration("stop timeout", &c.StopTimeout, 2*time.Second)
 	duration("ping interval", &c.PingInterval, 3*time.Second)
 	duration("backoff minimum", &c.BackoffMin, 100*time.Millisecond)

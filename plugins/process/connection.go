@@ -138,6 +138,7 @@ func command(cfg Config) (*exec.Cmd, error) {
 func (c *connection) wait(ctx context.Context, replacements <-chan *connection) (*connection, error) {
 	tick := time.NewTicker(c.cfg.PingInterval)
 	defer tick.Stop()
+	missed := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -147,9 +148,12 @@ func (c *connection) wait(ctx context.Context, replacements <-chan *connection) 
 		case <-c.session.ctx.Done():
 			return nil, context.Cause(c.session.ctx)
 		case <-tick.C:
-			if err := c.ping(ctx); err != nil && ctx.Err() == nil && c.session.ctx.Err() == nil {
+			err := c.ping(ctx)
+			late := status.Code(err) == codes.DeadlineExceeded
+			if err != nil && (missed || !late) && ctx.Err() == nil && c.session.ctx.Err() == nil {
 				return nil, fmt.Errorf("check health: %w", err)
 			}
+			missed = late
 		}
 	}
 }

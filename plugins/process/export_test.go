@@ -15,6 +15,17 @@ func Waits(least, most, healthyAfter time.Duration, lived ...time.Duration) []ti
 	return waits
 }
 
+// Hung reports of each of calls that missed timeout at those times whether it was once
+// too often.
+func Hung(timeout time.Duration, most int, at ...time.Duration) []bool {
+	var m misses
+	var hung []bool
+	for _, t := range at {
+		hung = append(hung, m.add(time.Time{}.Add(t), timeout, most))
+	}
+	return hung
+}
+
 var (
 	NewHostLog = newHostLog
 	OpenFolder = openFolder

@@ -103,7 +103,7 @@ func (p *Plugin) call(ctx context.Context, timeout time.Duration, kind wire.Kind
 			return err
 		}
 		told, err := parse(answer)
-		s.count(own, told)
+		s.count(timeout, own, told)
 		return err
 	}
 }

@@ -138,12 +138,13 @@ func TestPlugin_Run_Stuck(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := startUp(t, "echo", process.Config{HandleTimeout: timeout})
 			pid := r.pid(t)
+			began := time.Now()
 			ctx, cancel := begin(t.Context())
 			defer cancel()
 			if _, err := r.Handle(ctx, []plugins.Event{{Name: "loop"}}, nil); err == nil {
 				t.Fatal("the call returned")
 			}
-			tick, timeout := time.NewTicker(20*time.Millisecond), time.After(patience)
+			tick, end := time.NewTicker(20*time.Millisecond), time.After(patience)
 			defer tick.Stop()
 			var down plugins.Status
 			for down.Err == nil {
@@ -151,9 +152,12 @@ func TestPlugin_Run_Stuck(t *testing.T) {
 				case <-tick.C: // the others go well
 					_, _ = r.Render(t.Context(), plugins.View{})
 				case down = <-r.statuses:
-				case <-timeout:
+				case <-end:
 					t.Fatalf("the call still burns a core in process %d", pid)
 				}
+			}
+			if lived := time.Since(began); lived < 5*timeout {
+				t.Errorf("it had %v, want five times its timeout of %v: the machine may be busy", lived, timeout)
 			}
 			if !strings.Contains(down.Err.Error(), "did not answer a call in time") {
 				t.Errorf("status says %v, want that a call was never answered", down.Err)

@@ -33,13 +33,17 @@ type session struct {
 	out    *outbox
 	loops  sync.WaitGroup
 
-	maxMissed int64
-	missed    atomic.Int64 // deadlines in a row
+	maxMissed int
 	lastID    atomic.Uint64
 
-	mu    sync.Mutex
-	calls map[uint64]*pending // by id; guarded by mu
+	mu     sync.Mutex
+	calls  map[uint64]*pending // by id; guarded by mu
+	missed misses              // guarded by mu
 }
+
+// overdueAfter is how many times as long as it had a call may be without an answer. The
+// machine may be busy, and to start the process again would cost it more than to wait.
+const overdueAfter = 5
 
 // pending is a call that the process has not answered yet.
 type pending struct {
@@ -58,7 +62,7 @@ func openSession(ctx context.Context, conn *grpc.ClientConn, maxMissed int) (*se
 	}
 	s := &session{
 		stream: stream, ctx: ctx, fail: fail, out: newOutbox(),
-		maxMissed: int64(maxMissed), calls: make(map[uint64]*pending),
+		maxMissed: maxMissed, calls: make(map[uint64]*pending),
 	}
 	s.loops.Go(s.write)
 	s.loops.Go(s.read)
@@ -128,8 +132,8 @@ func (s *session) deliver(a wire.Answer) {
 // end of ctx, or the end of the session. What the answer tells is for count to hear.
 //
 // The process has to answer even when nobody waits any more: a call that has no
-// answer twice the timeout after it began, and the timeout after it was given up,
-// by whomever and why ever, ends the session.
+// answer overdueAfter times the timeout after it began, and the timeout after it was
+// given up, by whomever and why ever, ends the session.
 func (s *session) call(ctx context.Context, timeout time.Duration, kind wire.Kind, body []byte) (answer []byte, own bool, err error) {
 	begun := time.Now()
 	theirs, set := ctx.Deadline()
@@ -169,10 +173,10 @@ func (s *session) call(ctx context.Context, timeout time.Duration, kind wire.Kin
 			return a, own, nil
 		default:
 		}
-		s.giveUp(id, max(timeout, time.Until(begun.Add(2*timeout))))
+		s.giveUp(id, max(timeout, time.Until(begun.Add(overdueAfter*timeout))))
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			if own {
-				s.miss()
+				s.miss(timeout)
 			}
 			return nil, own, wire.ErrLate
 		}
@@ -205,20 +209,25 @@ func (s *session) overdue(id uint64) {
 // says that the feature noticed the deadline itself is a missed one, and one that was
 // cancelled tells nothing. own says that the deadline was the host's, and not a
 // caller's in a hurry, so that missing it was the feature's fault.
-func (s *session) count(own bool, told error) {
+func (s *session) count(timeout time.Duration, own bool, told error) {
 	late := errors.Is(told, context.DeadlineExceeded)
 	switch {
 	case late && own:
-		s.miss()
+		s.miss(timeout)
 	case !late && !errors.Is(told, context.Canceled):
-		s.missed.Store(0)
+		s.mu.Lock()
+		s.missed = misses{}
+		s.mu.Unlock()
 	}
 }
 
-// miss counts a missed deadline, and ends the session at the last one in a row
-// that may be missed.
-func (s *session) miss() {
-	if s.missed.Add(1) >= s.maxMissed {
+// miss counts a missed deadline, and ends the session at the last one in a row that may
+// be missed.
+func (s *session) miss(timeout time.Duration) {
+	s.mu.Lock()
+	hung := s.missed.add(time.Now(), timeout, s.maxMissed)
+	s.mu.Unlock()
+	if hung {
 		s.fail(errHung)
 	}
 }
