@@ -59,7 +59,7 @@ test: deps test-client test-go test-seeds test-wasm ## install what is missing, 
 .PHONY: test-go
 test-go: ## the Go part of `make test`: PKG=./core/... for some packages
 	go build $(PKG)
-	$(RACE) go test -race -vet=off -shuffle=on -p=$(PARALLEL) -parallel=$(PARALLEL) -timeout=10m $(PKG)
+	$(RACE) go test -race -vet=off -shuffle=on -p=$(PARALLEL) -parallel=$(PARALLEL) -timeout=14m $(PKG)
 
 # With the race detector a seed takes ten times as long, so `make test-go` runs a tenth.
 .PHONY: test-seeds
