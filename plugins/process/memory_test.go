@@ -5,6 +5,8 @@ package process_test
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,5 +38,43 @@ func TestDescribe_MemoryLimit(t *testing.T) {
 	_, err := process.Describe(t.Context(), process.Config{Args: []string{"bomb"}, MemoryLimit: 512 << 20, StartTimeout: time.Hour})
 	if err == nil || !strings.Contains(err.Error(), "at most 512 are allowed") {
 		t.Errorf("Describe = %v, want its memory as the reason", err)
+	}
+}
+
+// TestResident: what is told is of now, and of nobody when the process has ended.
+func TestResident(t *testing.T) {
+	r := startUp(t, "echo", process.Config{})
+	pid := r.pid(t)
+	resident, done := process.Resident(pid)
+	defer done()
+	before, ok := resident()
+	if !ok || before < 1<<20 {
+		t.Fatalf("a feature that has started holds %d bytes, %t; want a MiB at least", before, ok)
+	}
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(b)
+	if told == nil {
+		t.Fatalf("the system does not say what it holds: %s", b)
+	}
+	if kib, _ := strconv.ParseInt(string(told[1]), 10, 64); before < kib<<9 || before > kib<<11 {
+		t.Errorf("a feature holds %d bytes, while the system says %d KiB", before, kib)
+	}
+	r.stop()
+	if size, ok := resident(); ok && size > 0 {
+		t.Errorf("a process that has ended holds %d bytes", size)
+	}
+}
+
+func BenchmarkResident(b *testing.B) {
+	resident, done := process.Resident(os.Getpid())
+	defer done()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := resident(); !ok {
+			b.Fatal("cannot be told")
+		}
 	}
 }

@@ -84,22 +84,31 @@ func (c *child) live(started chan<- error) {
 }
 
 // watchMemory kills the process when it takes too much memory, whatever it is doing:
-// starting, working or ending.
+// starting, working or ending. All features are looked at in the same moment, for which
+// the host wakes up once.
 func (c *child) watchMemory() {
-	tick := time.NewTicker(memoryInterval)
-	defer tick.Stop()
+	var memory residence
+	defer memory.close()
+	timer := time.NewTimer(untilLook(time.Now()))
+	defer timer.Stop()
 	for {
 		select {
 		case <-c.reaped:
 			return
-		case <-tick.C:
+		case <-timer.C:
+			timer.Reset(untilLook(time.Now()))
 		}
-		if size, ok := resident(c.pid()); ok && size > c.limit {
+		if size, ok := memory.bytes(c.pid()); ok && size > c.limit {
 			err := fmt.Errorf("feature holds %d MiB of memory: at most %d are allowed", size>>20, c.limit>>20)
 			c.tooLarge.CompareAndSwap(nil, &err)
 			_ = c.Kill(context.Background())
 		}
 	}
+}
+
+// untilLook is how long it is until memory is looked at next.
+func untilLook(now time.Time) time.Duration {
+	return now.Truncate(memoryInterval).Add(memoryInterval).Sub(now)
 }
 
 func (c *child) start() error {
