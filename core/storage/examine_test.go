@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 	"github.com/global-presence/presence/core/settings"
 	"github.com/global-presence/presence/core/storage"
 )
@@ -40,7 +41,7 @@ func TestExamine_away(t *testing.T) {
 	}{
 		{"URL", settings.Store{KeyDB: "redis://" + addr}, "start the server", "the store is not fit for use: 1 line is bad"},
 		{"Two", settings.Store{KeyDB: "redis://" + addr, KeyDBRead: "redis://" + freeAddr(t)}, "start the server", "the store is not fit for use: 2 lines are bad"},
-		{"Hosted", settings.Store{KeyDB: settings.Hosted, Data: t.TempDir(), KeyDBListen: addr, KeyDBBin: program(t, "redis-server")}, "start presence with the same settings", "the store is not fit for use: 1 line is bad"},
+		{"Hosted", settings.Store{KeyDB: settings.Hosted, Data: t.TempDir(), KeyDBListen: addr, KeyDBBin: keydbtest.Have(t, "redis-server")}, "start presence with the same settings", "the store is not fit for use: 1 line is bad"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.store.Region, tt.store.SyncTimeout = "lhr", "30s"

@@ -26,17 +26,6 @@ import (
 // deadline is how long a test waits for what takes seconds on a quiet machine.
 const deadline = 2 * time.Minute
 
-// program returns the path of a server's program, or skips the test.
-func program(tb testing.TB, name string) string {
-	tb.Helper()
-	keydbtest.Have(tb, name)
-	path, err := exec.LookPath(name)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return path
-}
-
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -114,7 +103,7 @@ func write(tb testing.TB, e engine.Engine, ended <-chan error) {
 
 // A hosted store takes writes, keeps its cookies' secret and its name, and leaves.
 func TestOpen_hosted(t *testing.T) {
-	s := settings.Store{Region: "lhr", KeyDB: settings.Hosted, Data: t.TempDir(), KeyDBBin: program(t, "redis-server"), KeyDBListen: freeAddr(t), SyncTimeout: "30s"}
+	s := settings.Store{Region: "lhr", KeyDB: settings.Hosted, Data: t.TempDir(), KeyDBBin: keydbtest.Have(t, "redis-server"), KeyDBListen: freeAddr(t), SyncTimeout: "30s"}
 	var secrets []string
 	for range 2 {
 		st := open(t, s)
@@ -137,7 +126,7 @@ func TestOpen_hosted(t *testing.T) {
 // Two servers of one site beside a peer that is dead: the second gives way, though
 // no store is ever synced.
 func TestOpen_hosted_nameTaken(t *testing.T) {
-	bin := program(t, "keydb-server")
+	bin := keydbtest.Have(t, "keydb-server")
 	addrs := []string{freeAddr(t), freeAddr(t), freeAddr(t)} // nobody is at the third
 	store := func(i int) *storage.Storage {
 		return open(t, settings.Store{
@@ -173,7 +162,7 @@ func TestOpen_hosted_nameTaken(t *testing.T) {
 func TestOpen_url(t *testing.T) {
 	const password = "a password of the store"
 	port := mustPort(t, freeAddr(t))
-	server := exec.Command(program(t, "redis-server"), "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", password)
+	server := exec.Command(keydbtest.Have(t, "redis-server"), "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(), "--requirepass", password)
 	server.Stdout = t.Output()
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
@@ -239,7 +228,7 @@ func TestOpen_hosted_brokenSecret(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := checked(t, settings.Store{Region: "lhr", KeyDB: settings.Hosted, Data: dir, KeyDBBin: program(t, "redis-server"), KeyDBListen: freeAddr(t), SyncTimeout: "30s"})
+	s := checked(t, settings.Store{Region: "lhr", KeyDB: settings.Hosted, Data: dir, KeyDBBin: keydbtest.Have(t, "redis-server"), KeyDBListen: freeAddr(t), SyncTimeout: "30s"})
 	_, err := storage.Open(t.Context(), s, storage.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err == nil || !strings.Contains(err.Error(), "want at least 16 bytes") {
 		t.Errorf("Open = %v, want it to tell of the file", err)

@@ -18,9 +18,9 @@
 //   - While the process is not running, calls fail at once with
 //     plugins.ErrUnavailable. A call that is under way when it dies does too.
 //   - A process that misses three deadlines in a row, has no answer to one call
-//     after five times the time it had, misses two health checks, or holds more memory
-//     than Config.MemoryLimit, is killed and started again. It may miss some before:
-//     the machine may be busy.
+//     after five times the time it had, misses two health checks in a row, or holds
+//     more memory than Config.MemoryLimit, is killed and started again. It may miss some
+//     before: the machine may be busy.
 //   - The process gets no environment but Config.Env, no standard input, and
 //     nothing it writes or prints can stop the host.
 //

@@ -13,11 +13,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 )
 
 // Of two servers with one site's name the one that came later gives way.
 func TestServer_Claim_twoServers(t *testing.T) {
-	bin := program(t, "keydb-server")
+	bin := keydbtest.Have(t, "keydb-server")
 	addrs := []string{freeAddr(t, "127.0.0.1"), freeAddr(t, "127.0.0.1")}
 	var rs []*running
 	for i, addr := range addrs {
@@ -51,7 +52,7 @@ func TestServer_Claim_twoServers(t *testing.T) {
 
 // Who serves comes before a newcomer, whatever their clocks say.
 func TestServer_Claim_newcomerWithSlowClock(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "SERVES 5000")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "SERVES 5000")})
 	stop := guard(t, r.Server)
 	waitOwners(t, r.client, "SERVES")
 	wantTaken(t, another(t, r, ownedBy(t, "NEW 1000")).Claim(t.Context(), "lhr"), false)
@@ -61,7 +62,7 @@ func TestServer_Claim_newcomerWithSlowClock(t *testing.T) {
 // Of two that come at once exactly one gets the name: the older one, unless the other
 // served before that one asked.
 func TestServer_Claim_bothNew(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server")})
 	type end struct {
 		owner string
 		err   error
@@ -91,7 +92,7 @@ func TestServer_Claim_bothNew(t *testing.T) {
 // Both serve since they could not hear each other. The one that had the name in an
 // earlier life comes first, not the one whose clock says so.
 func TestServer_Guard_hadItBefore(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "OLD 5000 held")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "OLD 5000 held")})
 	stop := guard(t, r.Server)
 	waitOwners(t, r.client, "OLD")
 	wantTaken(t, another(t, r, ownedBy(t, "NEW 1000")).Guard(bounded(t), "lhr"), false)
@@ -100,7 +101,7 @@ func TestServer_Guard_hadItBefore(t *testing.T) {
 
 // A copy of a data folder has the same owner, and is noticed all the same.
 func TestServer_Guard_copiedFolder(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "SAME 1000 held")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "SAME 1000 held")})
 	copied := another(t, r, ownedBy(t, "SAME 1000 held"))
 	ends := make(chan error, 2)
 	ctx, cancel := context.WithCancel(bounded(t))
@@ -118,7 +119,7 @@ func TestServer_Guard_copiedFolder(t *testing.T) {
 
 // A copy that is started beside the folder at work does not get to write.
 func TestServer_Claim_copiedFolder(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "SAME 1000 held")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "SAME 1000 held")})
 	stop := guard(t, r.Server)
 	waitOwners(t, r.client, "SAME")
 	wantTaken(t, another(t, r, ownedBy(t, "SAME 1000 held")).Claim(t.Context(), "lhr"), true)
@@ -127,7 +128,7 @@ func TestServer_Claim_copiedFolder(t *testing.T) {
 
 // The log of who comes first tells of the other, once.
 func TestServer_Guard_tells(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "FIRST 1000 held")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "FIRST 1000 held")})
 	stop := guard(t, r.Server)
 	endWriter := writes(t, r.client, "owner:SECOND.LIFE", "1 2000 ")
 	r.log.wait(t, "level=ERROR", "another server has this site's name", "owner=SECOND.LIFE", "copied=false")
@@ -148,7 +149,7 @@ func TestServer_Guard_tells(t *testing.T) {
 // Who had the name but does not live any more stops nobody: a folder was lost. What
 // an earlier life of this folder left is removed.
 func TestServer_Claim_lostLives(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "OWN 3000")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "OWN 3000")})
 	err := r.client.HSet(t.Context(), "gp:site:lhr", "owner:LOST.LIFE", "2 1000 99", "owner:OWN.EARLIER", "2 3000 7", "beat", "3000").Err()
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +166,7 @@ func TestServer_Claim_lostLives(t *testing.T) {
 // What a link brings after it was down is no life: it changes the field a few times,
 // and that is all.
 func TestServer_Claim_backlog(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server")})
 	write := func(n int) {
 		t.Helper()
 		if err := r.client.HSet(t.Context(), "gp:site:lhr", "owner:LOST.LIFE", fmt.Sprint("2 1000 ", n)).Err(); err != nil {
@@ -195,7 +196,7 @@ func TestServer_Claim_backlog(t *testing.T) {
 
 // Who leaves makes room at once.
 func TestServer_Guard_leaves(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "OWN 3000")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "OWN 3000")})
 	stop := guard(t, r.Server)
 	waitOwners(t, r.client, "OWN")
 	stop()
@@ -204,7 +205,7 @@ func TestServer_Guard_leaves(t *testing.T) {
 
 func TestServer_Claim_brokenOwner(t *testing.T) {
 	for _, text := range []string{"garbage", "ID since", "ID 1000 lost", "ID 1000 held again", ""} {
-		s := newServer(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, text)})
+		s := newServer(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, text)})
 		wantError(t, s.Claim(t.Context(), "lhr"), `its file "owner" is broken`)
 	}
 }
@@ -221,7 +222,7 @@ func bounded(tb testing.TB) context.Context {
 // with a folder of its own.
 func another(tb testing.TB, r *running, dir string) *hosted.Server {
 	tb.Helper()
-	s := newServer(tb, hosted.Config{Bin: program(tb, "redis-server"), Dir: dir, Listen: r.client.Options().Addr})
+	s := newServer(tb, hosted.Config{Bin: keydbtest.Have(tb, "redis-server"), Dir: dir, Listen: r.client.Options().Addr})
 	s.SetClaimInterval(20 * time.Millisecond)
 	return s
 }

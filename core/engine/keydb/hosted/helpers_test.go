@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,21 +32,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// program returns the path of a server's program, or skips the test.
-func program(tb testing.TB, name string) string {
-	tb.Helper()
-	keydbtest.Have(tb, name)
-	path, err := exec.LookPath(name)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return path
-}
-
 // programs runs a test with each kind of server.
 func programs(t *testing.T, test func(t *testing.T, bin string)) {
 	for _, name := range []string{"redis-server", "keydb-server"} {
-		t.Run(name, func(t *testing.T) { test(t, program(t, name)) })
+		t.Run(name, func(t *testing.T) { test(t, keydbtest.Have(t, name)) })
 	}
 }
 

@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 )
 
 // claimRounds runs a server, claims the name and returns how often it has said so by
 // then: twice when it need not look whether somebody else lives.
 func claimRounds(t *testing.T, dir, addr string) (rounds int, r *running) {
 	t.Helper()
-	r = start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: dir, Listen: addr})
+	r = start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: dir, Listen: addr})
 	before := r.client.HGetAll(t.Context(), "gp:site:lhr").Val()
 	if err := r.Claim(bounded(t), "lhr"); err != nil {
 		t.Fatalf("Claim = %v", err)
@@ -75,7 +76,7 @@ func TestServer_Claim_killed(t *testing.T) {
 
 // One who does not have the folder's lock knows nothing of who lives there.
 func TestServer_Claim_folderInUse(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: ownedBy(t, "SAME 1000 held")})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: ownedBy(t, "SAME 1000 held")})
 	stop := guard(t, r.Server)
 	waitOwners(t, r.client, "SAME")
 	dir := filepath.Dir(r.info(t, "server", "config_file"))

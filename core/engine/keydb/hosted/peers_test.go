@@ -10,11 +10,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 )
 
 // Three servers with the same list of peers become one.
 func TestServer_Run_peers(t *testing.T) {
-	bin := program(t, "keydb-server")
+	bin := keydbtest.Have(t, "keydb-server")
 	var addrs []string
 	for range 3 {
 		addrs = append(addrs, freeAddr(t, "127.0.0.1"))
@@ -65,7 +66,7 @@ func TestServer_Run_peers(t *testing.T) {
 
 // The links follow what a name stands for.
 func TestServer_Run_peersByName(t *testing.T) {
-	bin := program(t, "keydb-server")
+	bin := keydbtest.Have(t, "keydb-server")
 	_, port, err := net.SplitHostPort(freeAddr(t, "127.0.0.1"))
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +125,7 @@ func TestServer_Run_peersByName(t *testing.T) {
 // A server that peers know under an address which it does not know itself, such as
 // a published port, does not copy from itself for long.
 func TestServer_Run_peerIsSelf(t *testing.T) {
-	bin := program(t, "keydb-server")
+	bin := keydbtest.Have(t, "keydb-server")
 	listen := freeAddr(t, "127.0.0.1")
 	around := forward(t, listen)
 	r := start(t, hosted.Config{
@@ -137,7 +138,7 @@ func TestServer_Run_peerIsSelf(t *testing.T) {
 }
 
 func TestServer_Run_peerWithAnotherPassword(t *testing.T) {
-	bin := program(t, "keydb-server")
+	bin := keydbtest.Have(t, "keydb-server")
 	stranger := start(t, hosted.Config{Bin: bin, Password: "another"})
 	addr := stranger.client.Options().Addr
 	r := start(t, hosted.Config{Bin: bin, Peers: []string{addr}, Password: "5ecret", LookupInterval: 50 * time.Millisecond})

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 )
 
 // The settings reach the server as they were meant, however odd the folder's name
@@ -128,7 +129,7 @@ func TestServer_Run_tidies(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	start(t, hosted.Config{Bin: program(t, "redis-server"), Dir: dir})
+	start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), Dir: dir})
 	left, err := filepath.Glob(filepath.Join(dir, "*.aof"))
 	rdb, err2 := filepath.Glob(filepath.Join(dir, "temp-*.rdb"))
 	if len(left) != 1 || len(rdb) != 0 || err != nil || err2 != nil {
@@ -137,7 +138,7 @@ func TestServer_Run_tidies(t *testing.T) {
 }
 
 func TestServer_Run_killsWhatDoesNotStop(t *testing.T) {
-	r := start(t, hosted.Config{Bin: program(t, "redis-server"), StopTimeout: 300 * time.Millisecond})
+	r := start(t, hosted.Config{Bin: keydbtest.Have(t, "redis-server"), StopTimeout: 300 * time.Millisecond})
 	if err := pause(r.process(t)); err != nil {
 		t.Skip(err)
 	}
@@ -147,7 +148,7 @@ func TestServer_Run_killsWhatDoesNotStop(t *testing.T) {
 
 // What can never work ends Run at once, with the reason.
 func TestServer_Run_cannotStart(t *testing.T) {
-	bin := program(t, "redis-server")
+	bin := keydbtest.Have(t, "redis-server")
 
 	t.Run("PortInUse", func(t *testing.T) {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -193,7 +194,7 @@ func TestServer_Run_cannotStart(t *testing.T) {
 
 // One who comes while another leaves waits for the folder.
 func TestServer_Run_folderLeft(t *testing.T) {
-	bin, dir := program(t, "redis-server"), t.TempDir()
+	bin, dir := keydbtest.Have(t, "redis-server"), t.TempDir()
 	first := start(t, hosted.Config{Bin: bin, Dir: dir})
 	first.set(t, "light", "on")
 	second := launch(t, hosted.Config{Bin: bin, Dir: dir, LockTimeout: deadline})

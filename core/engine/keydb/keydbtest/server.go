@@ -63,13 +63,12 @@ type Server struct {
 	from   []int          // ports of whom it copies, which a restart begins with
 }
 
-// Have skips the test, or fails it, if program is not there.
-func Have(tb testing.TB, program string) {
+// Have returns the path of program. If it is not there, it skips the test or fails it.
+func Have(tb testing.TB, program string) (path string) {
 	tb.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
+	path, err := exec.LookPath(program)
 	switch {
+	case err == nil:
 	case program == "redis-server" && os.Getenv("CI") != "":
 		tb.Fatal("redis-server is missing: apt-get install redis-server")
 	case program == "redis-server":
@@ -77,6 +76,7 @@ func Have(tb testing.TB, program string) {
 	default:
 		tb.Skipf("no %s on PATH: Debian has no package of it; put a KeyDB 6.3.4 on PATH to run this", program)
 	}
+	return path
 }
 
 // Start starts a server and waits until it answers. It is killed when the test ends.
