@@ -11,7 +11,7 @@ type backoff struct {
 	wait                   time.Duration // of the next; 0 means that the next is the first
 }
 
-// next returns the wait after a process that lived for lived: none after a
+// next returns the wait after a process that was well for lived: none after a
 // healthy one, then min, doubled each time up to max, less up to half by chance
 // so that many features that fail together do not come back together.
 func (b *backoff) next(lived time.Duration) time.Duration {

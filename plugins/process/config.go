@@ -70,8 +70,9 @@ type Config struct {
 	// processor, as for nice(1): from 0, not at all, to 19. On Linux. Default 0.
 	Nice int
 
-	// MissedDeadlines is how many deadlines in a row, one after the other and not all
-	// of them at once, make a process count as hung, so that it is killed. Default 3.
+	// MissedDeadlines is how many deadlines in a row make a process count as hung, so
+	// that it is killed, once the row has also lasted for five times the longest timeout
+	// in it: the machine may be busy. Default 3.
 	MissedDeadlines int
 
 	// BackoffMin and BackoffMax bound the wait before the second and each later
@@ -79,8 +80,8 @@ type Config struct {
 	// to half of it by chance. Defaults 100 ms and 10 s.
 	BackoffMin, BackoffMax time.Duration
 
-	// HealthyAfter is how long a process must live for the next restart to count
-	// as the first again. Default 30 s.
+	// HealthyAfter is how long a process must be up, not counting the time that it had to
+	// settle, for the next restart to count as the first again. Default 30 s.
 	HealthyAfter time.Duration
 
 	// OnStatus is called at each change, in order, from the goroutine of Run, which

@@ -43,6 +43,7 @@ type connection struct {
 // connect starts the process and asks it what it is. ctx's end stops it at any
 // point. On an error nothing is left behind.
 func connect(ctx context.Context, cfg Config, sockets string) (_ *connection, err error) {
+	began := time.Now()
 	cmd, err := command(cfg)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func connect(ctx context.Context, cfg Config, sockets string) (_ *connection, er
 		return nil, fmt.Errorf("the process is feature %q, want %q", m.Name, cfg.Name)
 	}
 	// The session outlives ctx, which is the start's.
-	c.session, err = openSession(context.WithoutCancel(ctx), c.conn, cfg.MissedDeadlines)
+	c.session, err = openSession(context.WithoutCancel(ctx), c.conn, cfg.MissedDeadlines, time.Since(began))
 	return c, err
 }
 
@@ -150,6 +151,9 @@ func (c *connection) wait(ctx context.Context, replacements <-chan *connection) 
 		case <-tick.C:
 			err := c.ping(ctx)
 			late := status.Code(err) == codes.DeadlineExceeded
+			if late && time.Now().Before(c.session.settled) {
+				continue
+			}
 			if err != nil && (missed || !late) && ctx.Err() == nil && c.session.ctx.Err() == nil {
 				return nil, fmt.Errorf("check health: %w", err)
 			}

@@ -17,10 +17,11 @@
 //     for errors.Is and errors.As.
 //   - While the process is not running, calls fail at once with
 //     plugins.ErrUnavailable. A call that is under way when it dies does too.
-//   - A process that misses three deadlines in a row, has no answer to one call
-//     after five times the time it had, misses two health checks in a row, or holds
-//     more memory than Config.MemoryLimit, is killed and started again. It may miss some
-//     before: the machine may be busy.
+//   - A process is killed and started again when it has no answer to one call after five
+//     times the call's timeout; when it misses three deadlines in a row and has no other
+//     answer for that long; when it misses two health checks in a row; and when it holds
+//     more memory than Config.MemoryLimit. Until it has been up for as long as its start
+//     took, at most 30 s, it may be late with all it does: the machine may be busy.
 //   - The process gets no environment but Config.Env, no standard input, and
 //     nothing it writes or prints can stop the host.
 //

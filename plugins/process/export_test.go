@@ -15,13 +15,15 @@ func Waits(least, most, healthyAfter time.Duration, lived ...time.Duration) []ti
 	return waits
 }
 
-// Hung reports of each of calls that missed timeout at those times whether it was once
-// too often.
-func Hung(timeout time.Duration, most int, at ...time.Duration) []bool {
+// Miss is a call that missed its timeout.
+type Miss struct{ At, Timeout time.Duration }
+
+// Hung reports of each miss whether it was once too often.
+func Hung(most int, all ...Miss) []bool {
 	var m misses
 	var hung []bool
-	for _, t := range at {
-		hung = append(hung, m.add(time.Time{}.Add(t), timeout, most))
+	for _, miss := range all {
+		hung = append(hung, m.add(time.Time{}.Add(miss.At), miss.Timeout, most))
 	}
 	return hung
 }

@@ -3,6 +3,7 @@ package process_test
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -15,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // running is a plugin whose Run is under way.
 type running struct {
@@ -109,12 +110,18 @@ func (r *running) handle(tb testing.TB, ev plugins.Event) plugins.Outcome {
 	return outcomes[0]
 }
 
-// pid returns the feature's process id.
+// pid returns the feature's process id, which it may be late with.
 func (r *running) pid(tb testing.TB) int {
 	tb.Helper()
-	o := r.handle(tb, plugins.Event{Name: "pid"})
-	if o.Err != nil {
-		tb.Fatalf("ask for pid: %v", o.Err)
+	var o plugins.Outcome
+	for began := time.Now(); ; {
+		o = r.handle(tb, plugins.Event{Name: "pid"})
+		if o.Err == nil {
+			break
+		}
+		if !errors.Is(o.Err, context.DeadlineExceeded) || time.Since(began) > patience {
+			tb.Fatalf("ask for pid: %v", o.Err)
+		}
 	}
 	pid, err := strconv.Atoi(o.Mutations[0].Value)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"time"
 )
 
 // records keeps what is logged, each record as its attributes by name.
@@ -41,6 +42,18 @@ func (r *records) find(name string, value any) map[string]any {
 		return nil
 	}
 	return r.all[i]
+}
+
+// pauses returns how long each restart so far was to wait.
+func (r *records) pauses() (all []time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, record := range r.all {
+		if record[slog.MessageKey] == "feature restarts" {
+			all = append(all, record["pause"].(time.Duration))
+		}
+	}
+	return all
 }
 
 // recorder is a slog.Handler for records. It knows no groups but as values.

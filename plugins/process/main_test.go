@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -29,6 +30,9 @@ func TestMain(m *testing.M) {
 	}
 }
 
+// slowStart is how long "echo, slowly" takes to start.
+const slowStart = time.Second
+
 // serve is main for each of the features that the tests start.
 func serve(name string) {
 	switch name {
@@ -40,6 +44,9 @@ func serve(name string) {
 			m.Title = "Echo, the second"
 			return m
 		}})
+	case "echo, slowly":
+		time.Sleep(slowStart)
+		process.Serve(echo{})
 	case "grief":
 		process.ServeAnswerer(grief{wire.Answers{Feature: echo{}}})
 	case "bomb":

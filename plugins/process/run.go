@@ -42,22 +42,35 @@ type run struct {
 	sockets string
 	cfg     Config // of the program that is started next
 	status  plugins.Status
-	since   time.Time      // of the life that is
+	life    life           // the last one
 	leaving sync.WaitGroup // processes that were replaced and end
+}
+
+// life is when a process came up, and from when on it may count as hung. It is zero when
+// there was none.
+type life struct{ up, settled time.Time }
+
+// lasted returns how long the life was, and how long the process can be held to have been
+// well: without the time in which nothing counts.
+func (l life) lasted() (lived, well time.Duration) {
+	if l.up.IsZero() {
+		return 0, 0
+	}
+	return time.Since(l.up), max(0, time.Since(l.settled))
 }
 
 func (r *run) loop(ctx context.Context) {
 	wait := backoff{min: r.cfg.BackoffMin, max: r.cfg.BackoffMax, healthyAfter: r.cfg.HealthyAfter}
 	var c *connection // up already, if it is a replacement
 	for {
-		r.since = time.Now()
+		r.life = life{}
 		err := r.live(ctx, c)
 		if ctx.Err() != nil {
 			r.stopped()
 			return
 		}
-		lived := time.Since(r.since)
-		pause := wait.next(lived)
+		lived, well := r.life.lasted()
+		pause := wait.next(well)
 		r.down(err)
 		r.cfg.Logger.Warn("feature restarts",
 			slog.Any("err", err), slog.Duration("lived", lived), slog.Duration("pause", pause))
@@ -90,7 +103,7 @@ func (r *run) live(ctx context.Context, c *connection) error {
 		next, err := c.wait(ctx, r.replacements)
 		if next != nil {
 			old := c
-			c, r.since = next, time.Now()
+			c = next
 			r.cfg.Logger.Info("feature replaced", slog.String("pid", c.child.ID()))
 			// New calls go to the new one from here on. What the old one was asked it
 			// answers before it ends.
@@ -107,6 +120,7 @@ func (r *run) live(ctx context.Context, c *connection) error {
 }
 
 func (r *run) up(c *connection) {
+	r.life = life{up: time.Now(), settled: c.session.settled}
 	r.current.Store(c.session)
 	r.status.Up, r.status.Manifest, r.status.Err = true, c.description.Manifest, nil
 	r.metrics.setUp(true)

@@ -34,6 +34,7 @@ type session struct {
 	loops  sync.WaitGroup
 
 	maxMissed int
+	settled   time.Time // from when on the process may count as hung
 	lastID    atomic.Uint64
 
 	mu     sync.Mutex
@@ -41,9 +42,12 @@ type session struct {
 	missed misses              // guarded by mu
 }
 
-// overdueAfter is how many times as long as it had a call may be without an answer. The
+// overdueAfter is how many timeouts a process may be late before it counts as hung. The
 // machine may be busy, and to start the process again would cost it more than to wait.
 const overdueAfter = 5
+
+// maxSettling bounds how long a process that has just started counts as settling.
+const maxSettling = 30 * time.Second
 
 // pending is a call that the process has not answered yet.
 type pending struct {
@@ -51,9 +55,10 @@ type pending struct {
 	watch    *time.Timer // ends the session; nil while somebody waits; guarded by session.mu
 }
 
-// openSession opens the stream. The session lives until ctx ends, fail is
-// called, or the process goes away; close gives it back.
-func openSession(ctx context.Context, conn *grpc.ClientConn, maxMissed int) (*session, error) {
+// openSession opens the stream to a process whose start took that long: a machine that was
+// busy then may be for as long again, and nothing counts as hung meanwhile. The session
+// lives until ctx ends, fail is called, or the process goes away; close gives it back.
+func openSession(ctx context.Context, conn *grpc.ClientConn, maxMissed int, took time.Duration) (*session, error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	stream, err := carry(ctx, conn)
 	if err != nil {
@@ -62,7 +67,7 @@ func openSession(ctx context.Context, conn *grpc.ClientConn, maxMissed int) (*se
 	}
 	s := &session{
 		stream: stream, ctx: ctx, fail: fail, out: newOutbox(),
-		maxMissed: maxMissed, calls: make(map[uint64]*pending),
+		maxMissed: maxMissed, settled: time.Now().Add(min(took, maxSettling)), calls: make(map[uint64]*pending),
 	}
 	s.loops.Go(s.write)
 	s.loops.Go(s.read)
@@ -133,7 +138,7 @@ func (s *session) deliver(a wire.Answer) {
 //
 // The process has to answer even when nobody waits any more: a call that has no
 // answer overdueAfter times the timeout after it began, and the timeout after it was
-// given up, by whomever and why ever, ends the session.
+// given up, by whomever and why ever, ends the session of a process that has settled.
 func (s *session) call(ctx context.Context, timeout time.Duration, kind wire.Kind, body []byte) (answer []byte, own bool, err error) {
 	begun := time.Now()
 	theirs, set := ctx.Deadline()
@@ -173,7 +178,7 @@ func (s *session) call(ctx context.Context, timeout time.Duration, kind wire.Kin
 			return a, own, nil
 		default:
 		}
-		s.giveUp(id, max(timeout, time.Until(begun.Add(overdueAfter*timeout))))
+		s.giveUp(id, max(timeout, time.Until(begun.Add(overdueAfter*timeout)), time.Until(s.settled)))
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			if own {
 				s.miss(timeout)
@@ -221,11 +226,15 @@ func (s *session) count(timeout time.Duration, own bool, told error) {
 	}
 }
 
-// miss counts a missed deadline, and ends the session at the last one in a row that may
-// be missed.
+// miss counts a missed deadline of a process that has settled, and ends the session at the
+// last one in a row that may be missed.
 func (s *session) miss(timeout time.Duration) {
+	now := time.Now()
+	if now.Before(s.settled) {
+		return
+	}
 	s.mu.Lock()
-	hung := s.missed.add(time.Now(), timeout, s.maxMissed)
+	hung := s.missed.add(now, timeout, s.maxMissed)
 	s.mu.Unlock()
 	if hung {
 		s.fail(errHung)
