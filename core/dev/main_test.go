@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what should happen soon.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // lamp is a feature of any name with a switch and a count of how often it was used.
 type lamp struct{ name string }

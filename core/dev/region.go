@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -15,6 +16,9 @@ import (
 	"github.com/global-presence/presence/plugins"
 	"github.com/global-presence/presence/plugins/process"
 )
+
+// startTime is how long a program may take from its start until it is up.
+const startTime = 30 * time.Second
 
 // place is a running region with one feature that is being written.
 type place struct {
@@ -57,7 +61,29 @@ func (d *Dev) startPlace(ctx context.Context, m plugins.Manifest, command proces
 		defer close(p.ended)
 		p.err = errors.Join(server.Run(own), eng.Close())
 	}()
+	if err := p.await(ctx); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	return p, nil
+}
+
+// await waits until the region takes events, and no longer than a program may take to
+// start: one that rests says why in its log.
+func (p *place) await(ctx context.Context) error {
+	tick, late := time.NewTicker(5*time.Millisecond), time.After(startTime)
+	defer tick.Stop()
+	for p.server.Ready() != nil {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.ended:
+			return errors.New("the region ended")
+		case <-late:
+			return nil
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // close stops the region and waits for its end.
