@@ -90,19 +90,16 @@ func TestRestart_forgetful(t *testing.T) {
 }
 
 // TestStop_silent: a connection on which nothing was ever said, as browsers open
-// them in advance, does not hold up the end of a server.
+// them in advance, does not hold up the end of a server: it would warn when its time to
+// stop is up.
 func TestStop_silent(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
+	s := startServer(t, "--stop-timeout=5s") // less than the 10 s after which it is closed anyway
 	conn, err := net.Dial("tcp", s.address())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	newVisitor(t, s.url).get("/").wantStatus(t, http.StatusOK) // accepted after conn
-	began := time.Now()
 	s.stop()
-	if took := time.Since(began); took > 5*time.Second { // its timeout is 10 s
-		t.Errorf("server took %v to end", took.Round(time.Millisecond))
-	}
 }
