@@ -389,7 +389,7 @@ func start(t *testing.T, args ...string) *started {
 		select {
 		case code := <-ended:
 			return code
-		case <-time.After(20 * time.Second):
+		case <-time.After(patience):
 			t.Error("the program does not end")
 			return -1
 		}
@@ -409,12 +409,15 @@ func start(t *testing.T, args ...string) *started {
 	return s
 }
 
+// patience is how long a test waits for what should happen soon.
+const patience = 2 * time.Minute
+
 // wait asks ok every few milliseconds until it says yes.
 func wait(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < 20*time.Second; <-tick.C {
+	for began := time.Now(); time.Since(began) < patience; <-tick.C {
 		if ok() {
 			return
 		}

@@ -51,7 +51,7 @@ type programs struct {
 var build = sync.OnceValues(func() (programs, error) {
 	dir := filepath.Join(scratch, "hostile")
 	p := programs{carrier: filepath.Join(dir, "carrier"), module: filepath.Join(dir, hostile.Name+".wasm"), cache: filepath.Join(dir, "cache")}
-	toModule := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", p.module, "./internal/hostile/plugin")
+	toModule := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-ldflags=-s -w", "-o", p.module, "./internal/hostile/plugin")
 	toModule.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	for _, cmd := range []*exec.Cmd{toModule, exec.Command("go", "build", "-o", p.carrier, "./internal/hostile/carrier")} {
 		if out, err := cmd.CombinedOutput(); err != nil {

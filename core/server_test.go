@@ -79,7 +79,7 @@ func (lamp) Render(_ context.Context, v plugins.View) ([]plugins.Fragment, error
 }
 
 // patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // config returns a config on free ports, with a lamp.
 func config(tb testing.TB) core.Config {

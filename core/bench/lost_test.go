@@ -81,9 +81,9 @@ func TestRun_Missing(t *testing.T) {
 		}
 	}
 	cfg := anycableConfig(a)
-	cfg.Sockets, cfg.Phases, cfg.Patience = 20, []string{"rate"}, 4*time.Second
+	cfg.Sockets, cfg.Phases, cfg.Patience = 20, []string{"rate"}, 10*time.Second
 	r, err := bench.Run(t.Context(), cfg)
-	if err == nil || !strings.Contains(err.Error(), "rate: 300 deliveries are missing 4s after the last event, of ") {
+	if err == nil || !strings.Contains(err.Error(), "rate: 300 deliveries are missing 10s after the last event, of ") {
 		t.Errorf("Run = %v, want an error that tells of 300 deliveries", err)
 	}
 	if p := r.Phases[0]; p.Published != 30 || p.Missing != 300 || p.Sockets != 10 {

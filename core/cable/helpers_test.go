@@ -187,7 +187,7 @@ type client struct {
 }
 
 func dialer() *websocket.Dialer {
-	return &websocket.Dialer{Subprotocols: []string{subprotocol, "actioncable-unsupported"}, HandshakeTimeout: 10 * time.Second}
+	return &websocket.Dialer{Subprotocols: []string{subprotocol, "actioncable-unsupported"}, HandshakeTimeout: patience}
 }
 
 // dial connects, as a user unless "", and reads nothing.
@@ -278,7 +278,7 @@ func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 func (c *client) read() (frame, error) {
 	c.tb.Helper()
 	for {
-		if err := c.ws.SetReadDeadline(time.Now().Add(40 * time.Second)); err != nil {
+		if err := c.ws.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return frame{}, err
 		}
 		_, raw, err := c.ws.ReadMessage()

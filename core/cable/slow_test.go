@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func waitFor(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()

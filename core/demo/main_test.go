@@ -70,7 +70,7 @@ func (lamp) Render(_ context.Context, v plugins.View) ([]plugins.Fragment, error
 }
 
 // patience is how long a test waits for what should happen soon.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // config returns a demo on free ports, with a lamp in each region.
 func config(tb testing.TB) demo.Config {

@@ -4,11 +4,11 @@
 //
 // # How it runs
 //
-// The binary is built once a run, with the race detector when the tests have it.
-// Every test has a server of its own; one Chromium serves all of them, with a
-// browser context for each person and a tab for each page of theirs. Where a
-// network has to misbehave, a small TCP proxy stands between the browser and the
-// server. Tests wait for what a page shows, never for time.
+// The binary is built once a run, and once more with the race detector when the tests
+// have it, for those in which the most happens at once. Every test has a server of its
+// own; one Chromium serves all of them, with a browser context for each person and a tab
+// for each page of theirs. Where a network has to misbehave, a small TCP proxy stands
+// between the browser and the server. Tests wait for what a page shows, never for time.
 //
 // Chromium is the one of Debian. Where it is missing the tests that need it are
 // skipped, or fail when CI is set.

@@ -27,13 +27,13 @@ func tally(tb testing.TB, kind, title, step string) string {
 		return file
 	}
 	file := filepath.Join(run.dir, fmt.Sprintf("tally-%d", len(tallies.files)))
-	args, env := []string{"build", "-trimpath", "-o", file}, []string{"CGO_ENABLED=0"}
+	args, env := []string{"build", "-o", file}, os.Environ()
 	if kind == "wasm" {
-		args, env = append(args, "-buildmode=c-shared"), []string{"GOOS=wasip1", "GOARCH=wasm"}
+		args, env = append(args, "-trimpath", "-buildmode=c-shared"), append(env, "GOOS=wasip1", "GOARCH=wasm")
 	}
 	args = append(args, "-ldflags", fmt.Sprintf("-s -w -X 'main.title=%s' -X main.step=%s", title, step), "./testdata/tally")
 	cmd := exec.CommandContext(tb.Context(), "go", args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = env
 	if out, err := cmd.CombinedOutput(); err != nil {
 		tb.Fatalf("build tally: %v\n%s", err, out)
 	}

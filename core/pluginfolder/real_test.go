@@ -138,12 +138,15 @@ func describe(ctx context.Context, p pluginfolder.Program) (pluginfolder.Descrip
 	return pluginfolder.Description(d), err
 }
 
+// patience is how long a test waits for what should happen soon.
+const patience = 2 * time.Minute
+
 // eventually asks ok until it says yes.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < 30*time.Second; <-tick.C {
+	for began := time.Now(); time.Since(began) < patience; <-tick.C {
 		if ok() {
 			return
 		}
@@ -270,7 +273,7 @@ func TestFolder_Run_largeProgram(t *testing.T) {
 		if p.Digest.String() != digest(string(own)) {
 			t.Errorf("its digest is %s", p.Digest)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("waited too long for the whole program to be started")
 	}
 }

@@ -42,12 +42,11 @@ func goRun(tb testing.TB, dir string, env []string, args ...string) {
 }
 
 // TestNew_Real does what an author does first: make a feature, test it, and build it
-// both ways.
+// both ways. One after the other, since both compile the same.
 func TestNew_Real(t *testing.T) {
 	for _, wasm := range []bool{false, true} {
 		name := map[bool]string{false: "shopping-list", true: "tiny"}[wasm]
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r, err := scaffold.New(t.Context(), scaffold.Config{Name: name, Parent: t.TempDir(), WebAssembly: wasm, Source: checkout(t)})
 			if err != nil || r.Untidy != nil {
 				t.Fatalf("New: %v, %v", err, r.Untidy)

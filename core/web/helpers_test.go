@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what should happen at once.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // secret is what servers of tests sign cookies with.
 var secret = []byte("a secret of the tests")

@@ -32,7 +32,7 @@ import (
 )
 
 // patience is how long a test waits for what should happen at once.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // node is the feature that is written in Node.
 const node = "../testdata/node"

@@ -50,7 +50,7 @@ func Process(tb testing.TB, name string) plugins.Feature {
 
 // patience is how long a test waits for what takes a moment, since its machine may be
 // busy.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // start runs a feature's process until the test ends.
 func start(tb testing.TB, cfg process.Config) plugins.Feature {

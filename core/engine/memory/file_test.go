@@ -126,8 +126,8 @@ func TestOpen_unfitFile(t *testing.T) {
 			if got := err.Error(); !strings.HasPrefix(got, fmt.Sprintf("open state file %q: %s", file, c.want)) || strings.Contains(got, "\n") {
 				t.Errorf("Open = %q, want one line: open state file %q: %s", got, file, c.want)
 			}
-			if took := time.Since(began); took > time.Second {
-				t.Errorf("Open took %v, want less than a second", took)
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("Open took %v, want it to wait a moment at most", took)
 			}
 			if c.name == "cut off" {
 				return // bbolt fails half-way, and its mapping keeps the lock until the process ends

@@ -23,7 +23,7 @@ import (
 
 // deadline is how long a test waits for what takes milliseconds on a quiet machine,
 // and ten seconds when two KeyDBs greet each other at an unlucky moment.
-const deadline = time.Minute
+const deadline = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	if os.Getenv(hostVariable) != "" {

@@ -25,7 +25,7 @@ import (
 )
 
 // Patience is how long something may take that should take no time.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 // Options say how a server is started. The zero value is a Redis alone.
 type Options struct {
