@@ -16,6 +16,7 @@ import (
 	"github.com/global-presence/presence/core/bus"
 	"github.com/global-presence/presence/core/engine"
 	"github.com/global-presence/presence/core/engine/memory"
+	"github.com/global-presence/presence/core/state"
 	"github.com/global-presence/presence/plugins"
 	"github.com/global-presence/presence/plugins/dom"
 )
@@ -91,7 +92,27 @@ func startBoardOn(t *testing.T, e engine.Engine) *node {
 	if _, err := n.Page(t.Context(), "home", "", plugins.Person{User: "ann"}); err != nil {
 		t.Fatal(err)
 	}
+	n.waitSignals(t, e)
 	return n
+}
+
+// waitSignals waits until what is signalled is shown: the bus is ready a moment before it
+// follows signals, and what it misses is gone.
+func (n *node) waitSignals(t *testing.T, e engine.Engine) {
+	t.Helper()
+	signal := func(value string) {
+		cell := state.Cell{Room: "home", Feature: "demo", Field: "at", Kind: plugins.Volatile, Key: "waited for", Value: value}
+		if err := e.Signal(t.Context(), []state.Cell{cell}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "a signal to be shown", func() bool {
+		signal("first")
+		all, _ := values(n.wall.take(), "at")
+		return len(all) > 0
+	})
+	signal("last")
+	n.waitValue(t, "at", "last")
 }
 
 func (n *node) event(t *testing.T, user, name string, fields map[string]string) bus.Outcome {

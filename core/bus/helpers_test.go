@@ -216,15 +216,18 @@ func startNode(tb testing.TB, e engine.Engine, edit ...func(*bus.Config)) *node 
 	return n
 }
 
+// patience is how long a test waits for what should happen at once.
+const patience = 2 * time.Minute
+
 // waitFor polls until cond holds.
 func waitFor(tb testing.TB, what string, cond func() bool) {
 	tb.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !cond() {
 		if <-tick.C; time.Now().After(deadline) {
-			tb.Fatalf("waited 10s for %s", what)
+			tb.Fatalf("waited %v for %s", patience, what)
 		}
 	}
 }
@@ -241,7 +244,7 @@ func request(id, by string) bus.Request {
 // do dispatches and waits.
 func (n *node) do(tb testing.TB, req bus.Request) bus.Outcome {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	return n.Do(ctx, req)
 }

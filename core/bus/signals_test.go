@@ -193,7 +193,7 @@ func TestTrace(t *testing.T) {
 	if o := n.event(t, "ann", "pulse", nil); o.Status != bus.OK {
 		t.Fatalf("pulse: %+v", o)
 	}
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(patience)
 	for {
 		select {
 		case trace := <-traces:
