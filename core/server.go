@@ -185,9 +185,9 @@ func (s *Server) Run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, func() { s.stopping.Store(true) })()
 	err := runStages(ctx, s.cfg.StopTimeout,
 		stage{name: "admin", run: func(ctx context.Context) error { return s.admin.Run(ctx, s.private) }},
-		stage{name: "engine", run: s.cfg.Engine.Run, started: func(ctx context.Context) { await(ctx, s.cfg.Engine.Ready) }},
+		stage{name: "engine", run: s.cfg.Engine.Run, started: warm(s.cfg.Engine.Ready)},
 		stage{name: "bus", run: s.bus.Run},
-		stage{name: "features", run: s.runFeatures, started: func(ctx context.Context) { await(ctx, s.bus.Ready) }},
+		stage{name: "features", run: s.runFeatures, started: warm(s.bus.Ready)},
 		stage{name: "web", run: func(ctx context.Context) error {
 			s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "serving", slog.String("url", URL(s.Addr())),
 				slog.String("admin", URL(s.AdminAddr())), slog.String("region", s.cfg.Region))
@@ -198,10 +198,20 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// await returns when a part is ready, at the latest after warmUp.
+// warm waits for a part to be ready, at the latest until warmUp is over.
+func warm(ready func() error) func(context.Context) {
+	return func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, warmUp)
+		defer cancel()
+		await(ctx, ready)
+	}
+}
+
+// AwaitReady returns when Ready returns nil, or at the end of ctx.
+func (s *Server) AwaitReady(ctx context.Context) { await(ctx, s.Ready) }
+
+// await returns when a part is ready, or at the end of ctx.
 func await(ctx context.Context, ready func() error) {
-	ctx, cancel := context.WithTimeout(ctx, warmUp)
-	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for ready() != nil {

@@ -30,7 +30,7 @@ type place struct {
 }
 
 // startPlace starts a region with the feature m, carried by command, whose calls rec
-// notes. It runs until it is closed.
+// notes, and waits until it takes events. It runs until it is closed.
 func (d *Dev) startPlace(ctx context.Context, m plugins.Manifest, command process.Config, rec *recorder) (*place, error) {
 	command.Name = m.Name
 	others := slices.DeleteFunc(slices.Clone(d.cfg.Others), func(o process.Config) bool { return o.Name == m.Name })
@@ -57,33 +57,15 @@ func (d *Dev) startPlace(ctx context.Context, m plugins.Manifest, command proces
 	}
 	own, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p := &place{feature: m.Name, server: server, stop: stop, ended: make(chan struct{})}
+	starting, started := context.WithTimeout(ctx, startTime)
+	defer started()
 	go func() { // close waits for it
+		defer started()
 		defer close(p.ended)
 		p.err = errors.Join(server.Run(own), eng.Close())
 	}()
-	if err := p.await(ctx); err != nil {
-		return nil, errors.Join(err, p.close())
-	}
+	server.AwaitReady(starting) // one that does not come up rests, and says why in its log
 	return p, nil
-}
-
-// await waits until the region takes events, and no longer than a program may take to
-// start: one that rests says why in its log.
-func (p *place) await(ctx context.Context) error {
-	tick, late := time.NewTicker(5*time.Millisecond), time.After(startTime)
-	defer tick.Stop()
-	for p.server.Ready() != nil {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-p.ended:
-			return errors.New("the region ended")
-		case <-late:
-			return nil
-		case <-tick.C:
-		}
-	}
-	return nil
 }
 
 // close stops the region and waits for its end.
