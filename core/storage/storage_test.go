@@ -23,9 +23,6 @@ import (
 	"github.com/global-presence/presence/core/storage"
 )
 
-// deadline is how long a test waits for what takes seconds on a quiet machine.
-const deadline = 2 * time.Minute
-
 func freeAddr(tb testing.TB) string {
 	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -82,7 +79,7 @@ func run(tb testing.TB, e engine.Engine) (ended <-chan error, stop func()) {
 // write appends until that is taken, and fails when the engine ends.
 func write(tb testing.TB, e engine.Engine, ended <-chan error) {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), deadline)
+	ctx, cancel := context.WithTimeout(tb.Context(), keydbtest.Patience)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -96,7 +93,7 @@ func write(tb testing.TB, e engine.Engine, ended <-chan error) {
 		case err := <-ended:
 			tb.Fatalf("Run ended: %v", err)
 		case <-ctx.Done():
-			tb.Fatalf("nothing is taken after %v: %v", deadline, err)
+			tb.Fatalf("nothing is taken after %v: %v", keydbtest.Patience, err)
 		}
 	}
 }
@@ -139,7 +136,7 @@ func TestOpen_hosted_nameTaken(t *testing.T) {
 	write(t, first.Engine, ended)
 
 	second, _ := run(t, store(1).Engine)
-	timeout := time.NewTimer(deadline)
+	timeout := time.NewTimer(keydbtest.Patience)
 	defer timeout.Stop()
 	select {
 	case err := <-second:
@@ -149,7 +146,7 @@ func TestOpen_hosted_nameTaken(t *testing.T) {
 	case err := <-ended:
 		t.Fatalf("Run of the first = %v, want it to go on", err)
 	case <-timeout.C:
-		t.Fatalf("both go on, still after %v", deadline)
+		t.Fatalf("both go on, still after %v", keydbtest.Patience)
 	}
 	write(t, first.Engine, ended)
 	stop()
@@ -180,7 +177,7 @@ func TestOpen_url(t *testing.T) {
 	defer client.Close()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for range int(deadline / (50 * time.Millisecond)) {
+	for range int(keydbtest.Patience / (50 * time.Millisecond)) {
 		if err = client.Ping(t.Context()).Err(); err == nil {
 			break
 		}

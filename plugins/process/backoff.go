@@ -11,11 +11,11 @@ type backoff struct {
 	wait                   time.Duration // of the next; 0 means that the next is the first
 }
 
-// next returns the wait after a process that was well for lived: none after a
+// next returns the wait after a process that was well for so long: none after a
 // healthy one, then min, doubled each time up to max, less up to half by chance
 // so that many features that fail together do not come back together.
-func (b *backoff) next(lived time.Duration) time.Duration {
-	if lived >= b.healthyAfter {
+func (b *backoff) next(well time.Duration) time.Duration {
+	if well >= b.healthyAfter {
 		b.wait = 0
 	}
 	wait := b.wait

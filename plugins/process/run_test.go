@@ -193,26 +193,28 @@ func TestPlugin_Run_Settling(t *testing.T) {
 			}
 		}
 	}
-	for name, disturb := range map[string]func(*testing.T, *running){
-		"Late":  late,
-		"Stuck": func(t *testing.T, r *running) { r.handle(t, plugins.Event{Name: "loop"}) },
-		"Stopped": func(t *testing.T, r *running) {
-			if err := syscall.Kill(r.pid(t), syscall.SIGSTOP); err != nil {
-				t.Fatal(err)
-			}
-		},
+	stuck := func(t *testing.T, r *running) { r.handle(t, plugins.Event{Name: "loop"}) }
+	stopped := func(t *testing.T, r *running) {
+		if err := syscall.Kill(r.pid(t), syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tt := range map[string]struct {
+		cfg     process.Config
+		disturb func(*testing.T, *running)
+	}{
+		"Late":    {process.Config{HandleTimeout: 10 * time.Millisecond}, late},
+		"Stuck":   {process.Config{HandleTimeout: 10 * time.Millisecond}, stuck},
+		"Stopped": {process.Config{PingInterval: 10 * time.Millisecond}, stopped},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			log, _ := logWith("")
-			cfg := process.Config{HandleTimeout: 10 * time.Millisecond, HealthyAfter: 2 * slowStart, Logger: log}
-			if name == "Stopped" {
-				cfg.HandleTimeout, cfg.PingInterval = 0, 10*time.Millisecond
-			}
+			tt.cfg.HealthyAfter, tt.cfg.Logger = 2*slowStart, log
 			began := time.Now()
-			r := startUp(t, "echo, slowly", cfg)
+			r := startUp(t, "echo, slowly", tt.cfg)
 			for life := 1; life <= 2; life++ {
-				disturb(t, r)
+				tt.disturb(t, r)
 				down := r.waitStatus(t, func(s plugins.Status) bool { return !s.Up })
 				if lived := time.Since(began); down.Err == nil || lived < 2*slowStart {
 					t.Errorf("life %d ended after %v for %v, want it to have twice the %v of its start", life, lived, down.Err, slowStart)

@@ -213,7 +213,7 @@ func TestServer_Claim_brokenOwner(t *testing.T) {
 // bounded ends what would go on for ever if nobody gave way.
 func bounded(tb testing.TB) context.Context {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), deadline)
+	ctx, cancel := context.WithTimeout(tb.Context(), keydbtest.Patience)
 	tb.Cleanup(cancel)
 	return ctx
 }

@@ -21,10 +21,6 @@ import (
 	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 )
 
-// deadline is how long a test waits for what takes milliseconds on a quiet machine,
-// and ten seconds when two KeyDBs greet each other at an unlucky moment.
-const deadline = 2 * time.Minute
-
 func TestMain(m *testing.M) {
 	if os.Getenv(hostVariable) != "" {
 		host() // does not return
@@ -163,7 +159,7 @@ func (r *running) waitValue(tb testing.TB, key, want string) {
 // waitFor waits until check returns nil.
 func waitFor(tb testing.TB, what string, check func() error) {
 	tb.Helper()
-	timeout := time.NewTimer(deadline)
+	timeout := time.NewTimer(keydbtest.Patience)
 	defer timeout.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -175,7 +171,7 @@ func waitFor(tb testing.TB, what string, check func() error) {
 		select {
 		case <-tick.C:
 		case <-timeout.C:
-			tb.Fatalf("%s: still, after %v: %v", what, deadline, err)
+			tb.Fatalf("%s: still, after %v: %v", what, keydbtest.Patience, err)
 		}
 	}
 }

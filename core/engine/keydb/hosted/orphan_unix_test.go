@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/global-presence/presence/core/engine/keydb/hosted"
+	"github.com/global-presence/presence/core/engine/keydb/keydbtest"
 )
 
 // pause stops a process as if it hung.
@@ -65,7 +66,7 @@ func TestServer_Run_orphan(t *testing.T) {
 	programs(t, func(t *testing.T, bin string) {
 		dir, addr := t.TempDir(), freeAddr(t, "127.0.0.1")
 		startHost(t, script(t, bin+` "$@" & wait`), dir, addr)() // the signal reaches the shell alone
-		r := launch(t, hosted.Config{Bin: bin, Dir: dir, Listen: addr, LockTimeout: deadline})
+		r := launch(t, hosted.Config{Bin: bin, Dir: dir, Listen: addr, LockTimeout: keydbtest.Patience})
 		waitFor(t, "the new server", func() error { // the old one answers for a moment
 			pid := r.info(t, "server", "process_id")
 			if pid == "" || !strings.Contains(r.log.String(), "pid="+pid+" ") {

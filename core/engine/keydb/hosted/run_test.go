@@ -197,7 +197,7 @@ func TestServer_Run_folderLeft(t *testing.T) {
 	bin, dir := keydbtest.Have(t, "redis-server"), t.TempDir()
 	first := start(t, hosted.Config{Bin: bin, Dir: dir})
 	first.set(t, "light", "on")
-	second := launch(t, hosted.Config{Bin: bin, Dir: dir, LockTimeout: deadline})
+	second := launch(t, hosted.Config{Bin: bin, Dir: dir, LockTimeout: keydbtest.Patience})
 	second.log.wait(t, "waiting for an earlier server to leave the data folder")
 	first.stop(t)
 	second.waitValue(t, "light", "on")

@@ -24,7 +24,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Patience is how long something may take that should take no time.
+// Patience is how long something may take that should take no time, or a few seconds when
+// servers greet each other at an unlucky moment.
 const Patience = 2 * time.Minute
 
 // Options say how a server is started. The zero value is a Redis alone.
